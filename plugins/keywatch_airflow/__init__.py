@@ -1,0 +1,1 @@
+"""What plugs into Airflow: connections in, library objects out."""

@@ -1,0 +1,1 @@
+"""IAM access keys: read what IAM says (`extract`), make records of it (`transform`)."""

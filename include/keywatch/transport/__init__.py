@@ -1,0 +1,6 @@
+"""How Keywatch reaches the clouds: one description of TLS, proxies and time-outs, obeyed alike by every SDK."""
+
+from keywatch.transport.hosts import AWS_HOSTS, AZURE_CLOUDS, AllowedHosts, AzureCloud, azure_cloud
+from keywatch.transport.settings import Transport
+
+__all__ = ["AWS_HOSTS", "AZURE_CLOUDS", "AllowedHosts", "AzureCloud", "Transport", "azure_cloud"]

@@ -1,0 +1,1 @@
+"""Hooks: each turns one connection into a library object."""

@@ -1,0 +1,147 @@
+"""Every error that Keywatch raises, in one tree.
+
+    KeywatchError
+    ├── PermanentError                 a retry cannot help: somebody has to change something
+    │   ├── ConfigurationError           a connection, parameter or file is not usable as it stands
+    │   ├── HostNotAllowedError          a credential would leave the connection's cloud
+    │   ├── CertificateError             the other side's TLS certificate is expired or not trusted
+    │   ├── AwsCredentialsError          AWS does not know, or no longer accepts, the credentials
+    │   ├── AccessDeniedError            AWS refuses one action in one account
+    │   ├── NoAccountsError              there is nothing to audit
+    │   ├── MalformedRowError            a staged row cannot become a record
+    │   ├── StagingGoneError             a staged file is no longer there
+    │   ├── StagingDamagedError          a staged file is not what was written
+    │   ├── LogTypeError                 Log Analytics would not accept the table's name
+    │   ├── WorkspaceNotFoundError       there is no such Log Analytics workspace
+    │   ├── AuthorizationRefusedError    the signature was refused: wrong key, or a wrong clock
+    │   ├── RequestTooLargeError         one request is larger than the service accepts
+    │   ├── RequestRefusedError          any other refusal that sending again would meet again
+    │   └── IncompleteReportError        the run's verdict: accounts or records are missing
+    └── TransientError                 a later try may succeed
+        ├── UnreachableError             no connection, or no answer in time
+        ├── ThrottledError               the service asks for patience
+        ├── ServiceUnavailableError      the service failed on its side
+        ├── AwsServiceError              IAM or STS failed on its side
+        └── ExtractionIncompleteError    some accounts of a batch could not be read this time
+
+Messages say what to do next. They hold no credential, no record and no full access key id.
+"""
+
+from __future__ import annotations
+
+
+class KeywatchError(Exception):
+    """Base of every error that Keywatch raises."""
+
+
+class PermanentError(KeywatchError):
+    """A retry cannot help."""
+
+
+class TransientError(KeywatchError):
+    """A later try may succeed.
+
+    Attributes:
+        retry_after: Seconds that the service asked to wait, or None if it did not say.
+        perhaps_done: Whether the request may have taken effect although no answer came.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, perhaps_done: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.perhaps_done = perhaps_done
+
+
+class ConfigurationError(PermanentError):
+    """A connection, parameter or file is not usable as it stands."""
+
+
+class HostNotAllowedError(PermanentError):
+    """A request, and the credential in it, would go to a host outside the connection's cloud."""
+
+
+class CertificateError(PermanentError):
+    """The other side's TLS certificate is expired, not trusted, or made for another name."""
+
+
+class AwsCredentialsError(PermanentError):
+    """AWS does not know, or no longer accepts, the credentials."""
+
+
+class AccessDeniedError(PermanentError):
+    """AWS refuses one action in one account.
+
+    Attributes:
+        account_id: The account, 12 digits.
+        action: The action as IAM policies name it, such as `iam:ListUsers`.
+    """
+
+    def __init__(self, account_id: str, action: str, principal: str = "") -> None:
+        self.account_id = account_id
+        self.action = action
+        who = f" to {principal}" if principal else ""
+        super().__init__(
+            f"AWS account {account_id} denies {action}{who}. Allow it in the policy of the audit role: "
+            f'{{"Effect": "Allow", "Action": "{action}", "Resource": "*"}} '
+            "(and look for a service control policy that denies it)."
+        )
+
+
+class NoAccountsError(PermanentError):
+    """There is nothing to audit."""
+
+
+class MalformedRowError(PermanentError):
+    """A staged row cannot become a record."""
+
+
+class StagingGoneError(PermanentError):
+    """A staged file is no longer there."""
+
+
+class StagingDamagedError(PermanentError):
+    """A staged file is not what was written: cut short, or altered."""
+
+
+class LogTypeError(PermanentError):
+    """Log Analytics would not accept the table's name."""
+
+
+class WorkspaceNotFoundError(PermanentError):
+    """There is no such Log Analytics workspace, or it is no longer active."""
+
+
+class AuthorizationRefusedError(PermanentError):
+    """Log Analytics refused the signature: the key is wrong, or a clock is."""
+
+
+class RequestTooLargeError(PermanentError):
+    """One request is larger than the service accepts."""
+
+
+class RequestRefusedError(PermanentError):
+    """The service refused the request for a reason that sending it again would meet again."""
+
+
+class IncompleteReportError(PermanentError):
+    """The run's verdict: accounts were not read, or records not accepted."""
+
+
+class UnreachableError(TransientError):
+    """No connection could be made, or no answer came in time."""
+
+
+class ThrottledError(TransientError):
+    """The service asks for fewer requests."""
+
+
+class ServiceUnavailableError(TransientError):
+    """The service failed on its side."""
+
+
+class AwsServiceError(TransientError):
+    """IAM or STS failed on its side."""
+
+
+class ExtractionIncompleteError(TransientError):
+    """Some accounts of a batch could not be read this time."""

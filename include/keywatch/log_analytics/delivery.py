@@ -1,0 +1,145 @@
+"""Deliver a staged file: every record accepted exactly once, or known to have perhaps arrived twice, or rejected."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from keywatch.errors import KeywatchError, PermanentError, RequestTooLargeError
+from keywatch.log_analytics.chunk import Chunk, Rejected, pack
+from keywatch.log_analytics.destination import Destination
+from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, uncovered_lines
+from keywatch.progress import Progress
+from keywatch.staging import StagingPath
+
+log = logging.getLogger(__name__)
+
+DEFAULT_IN_FLIGHT = 4
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What one attempt to deliver a file did.
+
+    Attributes:
+        accepted: Records that the destination accepted in this attempt.
+        accepted_before: Records that receipts of earlier attempts cover.
+        rejected: Records that no request can carry.
+        perhaps_twice: Records among the accepted whose first request got no answer; RecordId tells the copies.
+        chunks: Requests accepted.
+        sent_bytes: Bytes of the accepted bodies.
+        largest: Bytes of the largest accepted body.
+    """
+
+    accepted: int = 0
+    accepted_before: int = 0
+    rejected: int = 0
+    perhaps_twice: int = 0
+    chunks: int = 0
+    sent_bytes: int = 0
+    largest: int = 0
+
+
+def deliver(
+    path: StagingPath,
+    receipts: ReceiptBook,
+    destination: Destination,
+    *,
+    reject: Callable[[Rejected], None],
+    limit: int | None = None,
+    in_flight: int = DEFAULT_IN_FLIGHT,
+) -> Delivery:
+    """Send every record of a staged file that no receipt covers, several chunks at a time.
+
+    Each accepted chunk leaves its receipt before its thread takes on anything else. When one chunk fails, those in
+    flight are waited for and receipted, then its error is raised; of several, one that no retry can help. Memory is
+    bounded by the chunk limit times the chunks in flight.
+
+    Args:
+        path: The staged file, one encoded record a line.
+        receipts: The file's receipts, read first and added to.
+        destination: Accepts the bodies.
+        reject: Called with each record that cannot be sent; one call at a time.
+        limit: The most bytes of a body; None, or more than the destination allows, means the destination's own.
+        in_flight: Chunks sent at the same time.
+
+    Returns:
+        What was done.
+
+    Raises:
+        StagingGoneError: The staged file is not there.
+        KeywatchError: The destination's, for a chunk that it did not accept.
+    """
+    spans = covered(path, receipts.read())
+    limit = min(limit or destination.max_bytes, destination.max_bytes)
+    attempt = _Attempt(destination, receipts, reject)
+    attempt.delivery.accepted_before = sum(map(len, spans))
+    if spans:
+        log.info("%s records were accepted before and are not sent again", attempt.delivery.accepted_before)
+    attempt.run(pack(uncovered_lines(path, spans), limit), in_flight)
+    return attempt.delivery
+
+
+class _Attempt:
+    """The state that the threads of one delivery share."""
+
+    def __init__(self, destination: Destination, receipts: ReceiptBook, reject: Callable[[Rejected], None]) -> None:
+        self._destination = destination
+        self._receipts = receipts
+        self._reject = reject
+        self._lock = threading.Lock()
+        self._progress = Progress(log, "Delivered")
+        self.delivery = Delivery()
+
+    def run(self, packed: Iterator[Chunk | Rejected], in_flight: int) -> None:
+        pending: set[Future[None]] = set()
+        with ThreadPoolExecutor(in_flight, thread_name_prefix="load") as pool:
+            for item in packed:
+                if isinstance(item, Rejected):
+                    self._rejected(item)
+                    continue
+                pending.add(pool.submit(self._send, item))
+                if len(pending) >= in_flight:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    if any(future.exception() for future in done):
+                        pending |= done
+                        break
+        errors = [error for future in pending if (error := future.exception())]
+        if errors:
+            raise min(errors, key=lambda error: not isinstance(error, PermanentError))
+        self._progress.done(
+            records=self.delivery.accepted, chunks=self.delivery.chunks, rejected=self.delivery.rejected
+        )
+
+    def _send(self, chunk: Chunk) -> None:
+        body = chunk.body()
+        try:
+            sent = self._destination.send(body)
+        except RequestTooLargeError as error:
+            self._send_smaller(chunk, error)
+            return
+        self._receipts.write(Receipt.of(chunk))
+        with self._lock:
+            done = self.delivery
+            done.accepted += chunk.count
+            done.perhaps_twice += chunk.count if sent.perhaps_twice else 0
+            done.chunks += 1
+            done.sent_bytes += len(body)
+            done.largest = max(done.largest, len(body))
+            self._progress.tick(records=done.accepted, chunks=done.chunks, rejected=done.rejected)
+
+    def _send_smaller(self, chunk: Chunk, error: KeywatchError) -> None:
+        """Send the halves of a chunk that the service found too large; reject a record that is too large alone."""
+        if chunk.count == 1:
+            self._rejected(Rejected(chunk.first, chunk.records[0], str(error)))
+            return
+        for half in chunk.halves():
+            self._send(half)
+
+    def _rejected(self, rejected: Rejected) -> None:
+        with self._lock:
+            self.delivery.rejected += 1
+            self._reject(rejected)

@@ -1,0 +1,123 @@
+"""Receipts: which ranges of a staged file a destination has accepted.
+
+A receipt is a small file beside the staged one. It names a range by first record, count and the digest of the
+range's bytes, so it stays true whatever chunk limit or compression a later attempt uses, and lapses when the
+staged file holds something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+from keywatch.log_analytics.chunk import Chunk
+from keywatch.staging import StagingPath, make_folder, read_json, read_lines, write_json
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Receipt:
+    """One accepted range.
+
+    Attributes:
+        first: Position of its first record, from 0.
+        count: Number of records, at least 1.
+        sha256: Hex SHA-256 of its lines, each with its line break.
+    """
+
+    first: int
+    count: int
+    sha256: str
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> Receipt:
+        """Make the receipt of a chunk."""
+        digest = hashlib.sha256()
+        for record in chunk.records:
+            digest.update(record)
+            digest.update(b"\n")
+        return cls(chunk.first, chunk.count, digest.hexdigest())
+
+
+class ReceiptBook:
+    """The receipts of one staged file.
+
+    Args:
+        folder: Where they are kept: beside the file.
+    """
+
+    def __init__(self, folder: StagingPath) -> None:
+        self._folder = folder
+        make_folder(folder)
+
+    def write(self, receipt: Receipt) -> None:
+        """Keep a receipt. Once this returns, no later attempt sends the range again."""
+        name = f"{receipt.first:012d}-{receipt.count}-{receipt.sha256[:16]}.json"
+        write_json(self._folder / name, asdict(receipt))
+
+    def read(self) -> list[Receipt]:
+        """Return every receipt that can be read, by position. One cut short in writing counts as none."""
+        return sorted(filter(None, map(_receipt, self._folder.iterdir())))
+
+
+def covered(path: StagingPath, receipts: Iterable[Receipt]) -> list[range]:
+    """Return the ranges of a staged file that receipts prove accepted, ascending and disjoint.
+
+    Reads the file once, and only if there are receipts. A receipt whose digest differs from the file's bytes proves
+    nothing.
+
+    Raises:
+        StagingGoneError: The staged file is not there.
+    """
+    waiting = sorted(receipts, reverse=True)
+    if not waiting:
+        return []
+    open_receipts: list[tuple[Receipt, hashlib._Hash]] = []
+    proven: list[range] = []
+    for index, line in enumerate(read_lines(path)):
+        while waiting and waiting[-1].first == index:
+            open_receipts.append((waiting.pop(), hashlib.sha256()))
+        for receipt, digest in open_receipts:
+            digest.update(line + b"\n")
+            if index == receipt.first + receipt.count - 1 and digest.hexdigest() == receipt.sha256:
+                proven.append(range(receipt.first, receipt.first + receipt.count))
+        open_receipts = [(r, d) for r, d in open_receipts if index < r.first + r.count - 1]
+        if not waiting and not open_receipts:
+            break
+    return _merged(proven)
+
+
+def uncovered_lines(path: StagingPath, spans: list[range]) -> Iterator[tuple[int, bytes]]:
+    """Yield position and line of every record outside the given ranges, ascending and disjoint.
+
+    Raises:
+        StagingGoneError: The staged file is not there.
+    """
+    upcoming = iter(spans)
+    span = next(upcoming, None)
+    for index, line in enumerate(read_lines(path)):
+        while span is not None and index >= span.stop:
+            span = next(upcoming, None)
+        if span is None or index < span.start:
+            yield index, line
+
+
+def _merged(spans: Iterable[range]) -> list[range]:
+    """Sort ranges and join those that touch or overlap."""
+    merged: list[range] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if merged and span.start <= merged[-1].stop:
+            merged[-1] = range(merged[-1].start, max(merged[-1].stop, span.stop))
+        else:
+            merged.append(span)
+    return merged
+
+
+def _receipt(path: StagingPath) -> Receipt | None:
+    try:
+        match read_json(path):
+            case {"first": int(first), "count": int(count), "sha256": str(sha256)} if first >= 0 and count > 0:
+                return Receipt(first, count, sha256)
+    except ValueError:
+        pass
+    return None

@@ -1,0 +1,120 @@
+"""What became of each account: the rows of the audit table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+from keywatch.access_keys.record import stable_id
+from keywatch.pipeline.folders import BatchFolder, RunFolder
+from keywatch.pipeline.manifests import AccountOutcome, AccountRef, Batch, LoadedBatch, Status
+
+
+class AuditRecord(TypedDict):
+    """One row of `AWS_Access_Key_Audit_CL`: one account in one run."""
+
+    loggedDate: str
+    account_number: str
+    AccountName: NotRequired[str]
+    Status: str
+    Reason: NotRequired[str]
+    UserCount: int
+    KeyCount: int
+    RejectedCount: int
+    SnapshotTime: str
+    RecordId: str
+    RunId: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAudit:
+    """What became of one account.
+
+    Attributes:
+        account: The account.
+        status: As in the audit table.
+        reason: Why it is not `ok`.
+        users: Users seen.
+        keys: Keys read.
+        rejected: Keys that went to the dead letters.
+        snapshot_time: When it was read, or when the run listed it, ISO 8601 UTC.
+    """
+
+    account: AccountRef
+    status: Status
+    reason: str | None
+    users: int
+    keys: int
+    rejected: int
+    snapshot_time: str
+
+    def record(self, run_id: str) -> AuditRecord:
+        """Return the account's row. A value that is not there is left out."""
+        row = {
+            "loggedDate": self.snapshot_time[:10],
+            "account_number": self.account["id"],
+            "AccountName": self.account["name"],
+            "Status": self.status,
+            "Reason": self.reason,
+            "UserCount": self.users,
+            "KeyCount": self.keys,
+            "RejectedCount": self.rejected,
+            "SnapshotTime": self.snapshot_time,
+            "RecordId": stable_id("r", self.account["id"], run_id),
+            "RunId": run_id,
+        }
+        return {name: value for name, value in row.items() if value is not None}  # type: ignore[return-value]
+
+    def problem(self) -> str:
+        """Name the account and what is wrong with it, on one line."""
+        name = f" ({self.account['name']})" if self.account["name"] else ""
+        return f"{self.account['id']}{name}: {self.status}: {self.reason}"
+
+
+def reconcile(batches: Iterable[Batch], loaded: Iterable[LoadedBatch], run: RunFolder[Any]) -> list[AccountAudit]:
+    """Hold the accounts that the run listed against what came through.
+
+    A batch that failed on all its tries is in no step's result; its accounts are found missing here.
+
+    Args:
+        batches: What the run set out to audit.
+        loaded: The batches that were delivered, in any order.
+        run: The run's folder, which knows how the reading of each account ended.
+    """
+    delivered = {batch["number"]: batch for batch in loaded}
+    return [
+        _audit(account, batch, delivered.get(batch["number"]), run.batch(batch["number"]))
+        for batch in batches
+        for account in batch["accounts"]
+    ]
+
+
+def _audit(account: AccountRef, batch: Batch, loaded: LoadedBatch | None, folder: BatchFolder[Any]) -> AccountAudit:
+    outcome = folder.outcome(account["id"])
+    rejected = loaded["rejected"].get(account["id"], 0) if loaded else 0
+    status, reason = _status(outcome, batch["number"], rejected, delivered=loaded is not None)
+    return AccountAudit(
+        account=account,
+        status=status,
+        reason=reason,
+        users=outcome["users"] if outcome else 0,
+        keys=outcome["keys"] if outcome else 0,
+        rejected=rejected,
+        snapshot_time=outcome["snapshot_time"] if outcome else batch["listed_at"],
+    )
+
+
+def _status(outcome: AccountOutcome | None, batch: int, rejected: int, *, delivered: bool) -> tuple[Status, str | None]:
+    if outcome is None:
+        return "failed", f"not read: look at the log of task extract, map index {batch}"
+    if outcome["status"] in ("denied", "failed"):
+        return outcome["status"], outcome["reason"]
+    if not delivered:
+        return "failed", (
+            f"{outcome['keys']} keys were read but not all delivered: look at the logs of tasks transform and load, "
+            f"map index {batch}, then clear them"
+        )
+    if rejected:
+        return "partial", f"{rejected} of {outcome['keys']} keys were rejected: see the dead letters"
+    return outcome["status"], outcome["reason"]

@@ -1,0 +1,171 @@
+"""Where a run's files lie in the staging area, and how long.
+
+<staging>/runs/<run>/run.json                          when the run listed its accounts
+<staging>/runs/<run>/batch-0003/raw/<account>.ndjson   raw rows of one account
+<staging>/runs/<run>/batch-0003/raw/<account>.json     how its reading ended
+<staging>/runs/<run>/batch-0003/records.ndjson         the batch's records
+<staging>/runs/<run>/batch-0003/receipts/              what Log Analytics has accepted of them
+<staging>/dead-letters/<run>/                          rejected records with reasons; kept until you remove them
+<staging>/report/                                      what the pages show
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from keywatch.log_analytics.receipts import ReceiptBook
+from keywatch.pipeline.manifests import AccountOutcome
+from keywatch.staging import (
+    LineWriter,
+    StagingPath,
+    encode,
+    line_writer,
+    make_folder,
+    read_json,
+    remove_tree,
+    write_json,
+)
+
+log = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=StagingPath)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFolder(Generic[P]):
+    """The files of one batch."""
+
+    folder: P
+
+    def raw(self, account_id: str) -> P:
+        """Raw rows of one account."""
+        return self.folder / "raw" / f"{account_id}.ndjson"
+
+    def outcome(self, account_id: str) -> AccountOutcome | None:
+        """How the reading of an account ended; None if it has not, or its file cannot be read."""
+        path = self._outcome_path(account_id)
+        try:
+            return AccountOutcome(**read_json(path)) if path.exists() else None  # type: ignore[typeddict-item]
+        except ValueError:
+            return None
+
+    def write_outcome(self, outcome: AccountOutcome) -> None:
+        """Keep how the reading of an account ended."""
+        write_json(self._outcome_path(outcome["id"]), outcome)
+
+    def _outcome_path(self, account_id: str) -> P:
+        return self.folder / "raw" / f"{account_id}.json"
+
+    @property
+    def records(self) -> P:
+        """The batch's records."""
+        return self.folder / "records.ndjson"
+
+    @property
+    def receipts(self) -> ReceiptBook:
+        """The receipts of the batch's records."""
+        return ReceiptBook(self.folder / "receipts")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder(Generic[P]):
+    """The files of one run.
+
+    Attributes:
+        staging: The staging area.
+        run_id: Airflow's run id.
+    """
+
+    staging: P
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        """The run id as a folder name: readable, safe on every store, unique."""
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "-", self.run_id)[:80]
+        return f"{readable}-{hashlib.sha256(self.run_id.encode()).hexdigest()[:8]}"
+
+    @property
+    def folder(self) -> P:
+        """Everything of the run that is removed in time."""
+        return self.staging / "runs" / self.name
+
+    def start(self, listed_at: str) -> None:
+        """Make the folder and note when the run began, ISO 8601 UTC."""
+        make_folder(self.folder)
+        write_json(self.folder / "run.json", {"run_id": self.run_id, "listed_at": listed_at})
+
+    def batch(self, number: int) -> BatchFolder[P]:
+        """Return, and make if needed, the folder of one batch."""
+        folder = self.folder / f"batch-{number:04d}"
+        make_folder(folder / "raw")
+        return BatchFolder(folder)
+
+    def dead_letters(self, name: str) -> DeadLetters:
+        """Return a dead-letter file of the run, to be used as a context manager."""
+        return DeadLetters(self.staging / "dead-letters" / self.name, name)
+
+
+class DeadLetters(contextlib.ExitStack):
+    """A file of rejected rows, each with its reason. It appears with its first letter, in place of an earlier try's.
+
+    Attributes:
+        by_account: Letters so far, by account.
+    """
+
+    def __init__(self, folder: StagingPath, name: str) -> None:
+        super().__init__()
+        self._folder = folder
+        self._path = folder / f"{name}.ndjson"
+        self._writer: LineWriter | None = None
+        self.by_account: dict[str, int] = {}
+
+    def add(self, account_id: str, reason: str, row: str) -> None:
+        """Keep one rejected row.
+
+        Args:
+            account_id: The account it belongs to.
+            reason: For a person.
+            row: The row as it was staged.
+        """
+        if self._writer is None:
+            make_folder(self._folder)
+            self._writer = self.enter_context(line_writer(self._path))
+        self._writer.write(encode({"account": account_id, "reason": reason, "row": row}))
+        self.by_account[account_id] = self.by_account.get(account_id, 0) + 1
+        log.error("A row of AWS account %s was rejected (%s): see %s", account_id, reason, self._path)
+
+
+def remove_expired_runs(staging: StagingPath, older_than: timedelta, now: datetime) -> list[str]:
+    """Remove the folders of runs that began longer ago; dead letters stay.
+
+    Args:
+        staging: The staging area.
+        older_than: How long a run's files are kept.
+        now: UTC.
+
+    Returns:
+        The names of the folders removed.
+    """
+    runs = staging / "runs"
+    if not runs.exists():
+        return []
+    expired = [folder for folder in runs.iterdir() if _began(folder, now) < now - older_than]
+    for folder in expired:
+        remove_tree(folder)
+    return [folder.name for folder in expired]
+
+
+def _began(folder: StagingPath, now: datetime) -> datetime:
+    """Return when a run began; now if that cannot be told, so that it is kept."""
+    try:
+        return datetime.fromisoformat(read_json(folder / "run.json")["listed_at"])
+    except Exception:  # noqa: BLE001 - whatever is wrong with a run's note, its files are not removed
+        log.warning("%s has no readable run.json and is kept: remove it by hand if it is not a run's.", folder)
+        return now

@@ -1,0 +1,62 @@
+"""Step 2: make one file of records of a batch's raw rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from keywatch.access_keys.transform import transform_row
+from keywatch.errors import MalformedRowError
+from keywatch.pipeline.folders import DeadLetters, RunFolder
+from keywatch.pipeline.manifests import ExtractedBatch, TransformedBatch
+from keywatch.progress import Progress
+from keywatch.staging import check_file, encode, gone, line_writer, read_lines
+
+log = logging.getLogger(__name__)
+
+
+def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> TransformedBatch:
+    """Stream raw rows into records. The same raw rows make the same bytes, so receipts outlive a second try.
+
+    A row that cannot become a record goes to the dead letters, and the rest goes on.
+
+    Args:
+        extracted: The batch.
+        run: The run's folder.
+
+    Raises:
+        StagingGoneError: An account's raw rows are no longer there.
+        StagingDamagedError: An account's raw rows are not what was written.
+    """
+    batch = extracted["batch"]
+    folder = run.batch(batch["number"])
+    progress = Progress(log, "Transformed")
+    with (
+        run.dead_letters(f"batch-{batch['number']:04d}-transform") as rejected,
+        line_writer(folder.records) as records,
+    ):
+        for account in batch["accounts"]:
+            outcome = folder.outcome(account["id"])
+            if outcome is None:
+                raise gone(folder.raw(account["id"]))
+            check_file(folder.raw(account["id"]), outcome["sha256"])
+            for record in _records(read_lines(folder.raw(account["id"])), account["id"], run.run_id, rejected):
+                records.write(record)
+                progress.tick(records=records.count)
+    return TransformedBatch(
+        number=batch["number"],
+        path=str(folder.records),
+        count=records.count,
+        sha256=records.sha256,
+        rejected=rejected.by_account,
+    )
+
+
+def _records(lines: Iterator[bytes], account_id: str, run_id: str, rejected: DeadLetters) -> Iterator[bytes]:
+    for line in lines:
+        try:
+            yield encode(transform_row(json.loads(line), run_id))
+        except MalformedRowError as error:
+            rejected.add(account_id, str(error), line.decode("utf-8"))

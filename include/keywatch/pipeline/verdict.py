@@ -1,0 +1,30 @@
+"""Step 5, the last: fail the run if anything is missing, and name it."""
+
+from __future__ import annotations
+
+from keywatch.errors import IncompleteReportError
+from keywatch.pipeline.manifests import Published
+
+
+def verdict(published: Published | None) -> str:
+    """Return one line that sums up a complete run.
+
+    Args:
+        published: What `publish` found; None if it, or the listing of accounts, did not succeed.
+
+    Raises:
+        IncompleteReportError: An account was not read, or a record not accepted; the message names the accounts.
+    """
+    if published is None:
+        raise IncompleteReportError(
+            "No report was published: look at the logs of tasks list_accounts and publish, and clear what failed."
+        )
+    counted = ", ".join(f"{count} {status}" for status, count in sorted(published["accounts"].items()))
+    if published["complete"]:
+        return f"Complete: accounts: {counted}; {published['accepted']} keys delivered."
+    more = [f"... and {published['more_problems']} more, in AWS_Access_Key_Audit_CL"] * bool(published["more_problems"])
+    summary = (
+        f"The report is incomplete (accounts: {counted}; {published['accepted']} keys delivered, "
+        f"{published['rejected']} rejected). Everything else was delivered. What is missing:"
+    )
+    raise IncompleteReportError("\n".join([summary, *published["problems"], *more]))

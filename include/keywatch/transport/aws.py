@@ -1,0 +1,59 @@
+"""botocore clients that obey a transport."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+
+from keywatch.transport.hosts import AllowedHosts
+from keywatch.transport.settings import Transport
+
+if TYPE_CHECKING:
+    import boto3
+
+
+def aws_client(
+    session: boto3.Session,
+    service: str,
+    transport: Transport,
+    hosts: AllowedHosts,
+    *,
+    config: Config | None = None,
+    endpoint_url: str | None = None,
+) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    """Make a boto3 client that obeys the transport and talks to one of the given hosts.
+
+    botocore has no `no_proxy` beside explicit proxies, so the proxy is decided here, by the client's endpoint.
+
+    Args:
+        session: Whose credentials and region are used.
+        service: As boto3 names it, such as `iam`.
+        transport: Is resolved against the environment here.
+        hosts: What may be reached.
+        config: Further settings; the transport's own win.
+        endpoint_url: The endpoint, if it is not the service's usual one.
+
+    Raises:
+        ConfigurationError: The transport cannot be resolved.
+        HostNotAllowedError: The endpoint is outside the cloud; no request has been made.
+    """
+    resolved = transport.resolve()
+
+    def make(url: str | None) -> Any:  # noqa: ANN401 - as above
+        network = Config(
+            proxies=resolved.proxies_for(url) if url else {},
+            connect_timeout=resolved.connect_timeout,
+            read_timeout=resolved.read_timeout,
+        )
+        return session.client(  # type: ignore[call-overload]
+            service,
+            config=config.merge(network) if config else network,
+            verify=resolved.trust,
+            endpoint_url=endpoint_url,
+        )
+
+    client = make(endpoint_url)
+    url = client.meta.endpoint_url
+    hosts.require(url)
+    return make(url) if endpoint_url is None and resolved.proxies_for(url) else client

@@ -1,0 +1,100 @@
+"""requests sessions that obey a transport, for Keywatch's own clients, MSAL and azure-core alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+import requests.adapters
+from azure.core.pipeline.transport import RequestsTransport
+
+from keywatch.errors import CertificateError, TransientError, UnreachableError
+from keywatch.transport.hosts import AllowedHosts
+from keywatch.transport.settings import Transport
+
+
+class _TransportAdapter(requests.adapters.HTTPAdapter):
+    """Decides proxy, trust and time-out itself, for every request and redirect.
+
+    A session's own merging lets `REQUESTS_CA_BUNDLE` win over an explicit `verify`; here nothing merges.
+    """
+
+    def __init__(self, transport: Transport, hosts: AllowedHosts, pool_size: int) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=pool_size, pool_block=True)
+        self._transport = transport
+        self._hosts = hosts
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401 - requests passes them by name
+        url = request.url or ""
+        self._hosts.require(url)
+        options |= {"verify": self._transport.trust, "proxies": self._transport.proxies_for(url)}
+        options["timeout"] = options.get("timeout") or self._transport.timeouts
+        return super().send(request, **options)
+
+
+def requests_session(transport: Transport, hosts: AllowedHosts, *, pool_size: int = 10) -> requests.Session:
+    """Make a session that obeys the transport and reaches only the given hosts, redirects included.
+
+    Args:
+        transport: Is resolved against the environment here.
+        hosts: What may be reached.
+        pool_size: Connections kept per host; more requests at once wait for one.
+
+    Raises:
+        ConfigurationError: The transport cannot be resolved.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    adapter = _TransportAdapter(transport.resolve(), hosts, pool_size)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def azure_core_arguments(transport: Transport, hosts: AllowedHosts) -> dict[str, Any]:
+    """Make the keyword arguments that let any azure-core client obey the transport.
+
+    Raises:
+        ConfigurationError: The transport cannot be resolved.
+    """
+    session = requests_session(transport, hosts)
+    return {
+        "transport": RequestsTransport(
+            session=session,
+            session_owner=False,
+            use_env_settings=False,
+            connection_timeout=transport.connect_timeout,
+            read_timeout=transport.read_timeout,
+        )
+    }
+
+
+def network_error(error: requests.RequestException, host: str) -> CertificateError | TransientError:
+    """Turn a failure of requests into the error that says what to do."""
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return CertificateError(
+            f"The TLS certificate of {host} is not trusted: {_reason(error)}. If a proxy inspects TLS here, give its "
+            "certificate authority as transport.ca_bundle on the connection; if the certificate has expired, "
+            "its owner must renew it."
+        )
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return UnreachableError(f"{host} did not accept a connection in time. {_WHERE_TO_LOOK}")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return UnreachableError(f"The proxy did not connect to {host}: {_reason(error)}. {_WHERE_TO_LOOK}")
+    if isinstance(error, requests.exceptions.ReadTimeout):
+        return UnreachableError(f"{host} did not answer in time. {_WHERE_TO_LOOK}", perhaps_done=True)
+    if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
+        return UnreachableError(f"{host} cannot be reached: {_reason(error)}. {_WHERE_TO_LOOK}")
+    return UnreachableError(f"The connection to {host} broke before an answer came.", perhaps_done=True)
+
+
+_WHERE_TO_LOOK = "Check the name, and transport.proxy and transport.no_proxy on the connection."
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost reason, without the pool objects that wrap it."""
+    inner: Any = error.args[0] if error.args else error
+    inner = getattr(inner, "reason", inner)
+    while isinstance(inner, BaseException) and inner.args and isinstance(inner.args[-1], BaseException):
+        inner = inner.args[-1]
+    return str(inner).strip().rstrip(".")

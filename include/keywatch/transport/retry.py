@@ -1,0 +1,60 @@
+"""Network back-off: how one request is tried again before Airflow's own retries come in."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+import tenacity
+
+from keywatch.errors import TransientError
+from keywatch.transport.settings import Transport
+
+MAX_RETRY_AFTER: Final = 300.0
+"""Seconds of a service's `Retry-After` that are waited out at most."""
+
+
+def retrying(transport: Transport, log: logging.Logger) -> tenacity.Retrying:
+    """Make a retry loop over transient errors, with exponential back-off and jitter.
+
+    A service that says how long to wait is obeyed, up to `MAX_RETRY_AFTER`. The last error is raised as it is.
+    """
+    exponential = tenacity.wait_exponential_jitter(
+        initial=transport.backoff, max=transport.max_backoff, jitter=transport.backoff
+    )
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, TransientError) else None
+        return exponential(state) if asked is None else min(asked, MAX_RETRY_AFTER)
+
+    return tenacity.Retrying(
+        sleep=time.sleep,
+        stop=tenacity.stop_after_attempt(transport.attempts),
+        wait=wait,
+        retry=tenacity.retry_if_exception_type(TransientError),
+        before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+        reraise=True,
+    )
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """Read a `Retry-After` header, in seconds or as an HTTP date (RFC 9110, section 10.2.3).
+
+    Returns:
+        Seconds from now, never below 0; None when there is no header or it cannot be read.
+    """
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())

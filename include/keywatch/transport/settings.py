@@ -1,0 +1,142 @@
+"""One frozen description of how a connection reaches its hosts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from requests.utils import should_bypass_proxies
+
+from keywatch.errors import ConfigurationError
+
+DIRECT: Final = "direct"
+"""The `proxy` that means none, whatever the environment says."""
+
+NEVER_PROXIED: Final = ("169.254.169.254", "localhost", "127.0.0.1", "::1")
+"""Instance metadata and the machine itself are no proxy's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """TLS, proxy, time-outs and network back-off of one connection.
+
+    What a field leaves open is read from the environment once, by `resolve`; after that the environment has no
+    say, so that requests, azure-core, MSAL and botocore, which each read it in their own way, do the same thing.
+
+    Attributes:
+        ca_bundle: PEM file of the certificate authorities to trust. It replaces the public ones, so a corporate
+            file must include them. None: `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, or the public ones.
+        proxy: URL of the HTTPS proxy, or `direct`. None: `HTTPS_PROXY`, or no proxy.
+        no_proxy: Hosts, domains and networks reached without the proxy. None: `NO_PROXY`.
+        verify: Whether the server's certificate is checked. False is for laboratories only.
+        connect_timeout: Seconds to wait for a connection.
+        read_timeout: Seconds to wait for the next bytes of an answer.
+        attempts: How often one request is tried, the first time included.
+        backoff: Seconds before the second attempt; doubled for each further one, with jitter.
+        max_backoff: Seconds that a back-off grows to at most.
+    """
+
+    ca_bundle: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # may hold the proxy's password
+    no_proxy: tuple[str, ...] | None = None
+    verify: bool = True
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    attempts: int = 6
+    backoff: float = 1.0
+    max_backoff: float = 60.0
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any] | None, *, lab: bool = False) -> Transport:
+        """Build a transport from a connection's `transport` object.
+
+        Args:
+            values: The fields of this class by name; `no_proxy` as a list or as a comma-separated string.
+            lab: Whether the connection may switch certificate checks off.
+
+        Raises:
+            ConfigurationError: A name is unknown, a value has the wrong type, or `verify` is false outside
+                a laboratory.
+        """
+        values = dict(values or {})
+        known = {f.name: f for f in fields(cls)}
+        if unknown := sorted(set(values) - set(known)):
+            raise ConfigurationError(f"transport does not know {', '.join(unknown)}. It takes: {', '.join(known)}.")
+        no_proxy = values.pop("no_proxy", None)
+        if isinstance(no_proxy, str):
+            no_proxy = no_proxy.split(",")
+        try:
+            transport = cls(
+                no_proxy=None if no_proxy is None else tuple(h.strip() for h in no_proxy if h.strip()),
+                **{name: _typed(name, value, cls()) for name, value in values.items() if value not in (None, "")},
+            )
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"transport is not usable: {error}. Correct it on the connection.") from error
+        if not transport.verify and not lab:
+            raise ConfigurationError(
+                "transport.verify is false, which would send credentials to anybody in between. Give the proxy's "
+                "certificate authority as transport.ca_bundle instead or, in a laboratory, set lab: true on the "
+                "connection and [keywatch] allow_lab = True in Airflow's configuration."
+            )
+        return transport
+
+    def resolve(self, environ: Mapping[str, str] = os.environ) -> Transport:
+        """Fill what was left open from the environment, so that nothing reads it later.
+
+        Raises:
+            ConfigurationError: The CA bundle does not exist, or the proxy is not an http(s) URL.
+        """
+        bundle = self.ca_bundle or _first(environ, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        proxy = self.proxy or _first(environ, "HTTPS_PROXY", "https_proxy") or DIRECT
+        no_proxy = self.no_proxy
+        if no_proxy is None:
+            no_proxy = tuple(h.strip() for h in (_first(environ, "NO_PROXY", "no_proxy") or "").split(",") if h.strip())
+        if self.verify and bundle and not Path(bundle).exists():
+            raise ConfigurationError(f"The CA bundle {bundle} does not exist. Correct transport.ca_bundle.")
+        if proxy != DIRECT and urlsplit(proxy).scheme not in ("http", "https"):
+            raise ConfigurationError("transport.proxy is not an http:// or https:// URL. Correct it.")
+        return replace(self, ca_bundle=bundle, proxy=proxy, no_proxy=no_proxy)
+
+    def proxies_for(self, url: str) -> dict[str, str]:
+        """Return the proxy to use for a URL, keyed by scheme; empty means a direct connection."""
+        if self.proxy in (None, DIRECT):
+            return {}
+        no_proxy = ",".join((*(self.no_proxy or ()), *NEVER_PROXIED))
+        if should_bypass_proxies(url, no_proxy=no_proxy):
+            return {}
+        return {"http": self.proxy, "https": self.proxy} if self.proxy else {}
+
+    @property
+    def trust(self) -> str | bool:
+        """What requests, azure-core and botocore call `verify`: a CA bundle, True for the public ones, or False."""
+        return (self.ca_bundle or True) if self.verify else False
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """Seconds to connect and to read."""
+        return self.connect_timeout, self.read_timeout
+
+
+def _first(environ: Mapping[str, str], *names: str) -> str | None:
+    """Return the first of the variables that is set and not blank."""
+    return next((environ[name] for name in names if environ.get(name, "").strip()), None)
+
+
+def _typed(name: str, value: Any, defaults: Transport) -> Any:  # noqa: ANN401 - a connection's extras are untyped
+    default = getattr(defaults, name)
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be true or false")
+        return value
+    if isinstance(default, (int, float)):
+        number = type(default)(value)
+        if isinstance(value, bool) or number <= 0:
+            raise ValueError(f"{name} must be a number above 0")
+        return number
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text")
+    return value
