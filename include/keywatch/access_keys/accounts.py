@@ -1,0 +1,60 @@
+"""AWS accounts and the sessions that reach them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.session
+from botocore.credentials import RefreshableCredentials
+
+from keywatch.access_keys.extract import Account, aws_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+SESSION_NAME = "keywatch"
+"""Shows in the account's CloudTrail as the role session's name."""
+
+
+def caller_account(sts: STSClient) -> Account:
+    """Return the account that a client's credentials belong to.
+
+    Raises:
+        KeywatchError: STS does not answer, or refuses; the class says which.
+    """
+    with aws_errors("of the connection", "sts:GetCallerIdentity"):
+        return Account(sts.get_caller_identity()["Account"])
+
+
+def assume_role(session: boto3.Session, sts: STSClient, account: Account, role_name: str) -> boto3.Session:
+    """Return a session as a role of an account, whose credentials renew themselves.
+
+    Args:
+        session: The session that may assume the role; gives the region.
+        sts: Its STS client.
+        account: Where the role is.
+        role_name: The role's name, with its path if it has one.
+
+    Raises:
+        AccessDeniedError: The role does not exist, or does not trust the session.
+        KeywatchError: STS does not answer; the class says why.
+    """
+    arn = f"arn:{sts.meta.partition}:iam::{account.id}:role/{role_name.lstrip('/')}"
+
+    def fetch() -> dict[str, str]:
+        with aws_errors(account.id, "sts:AssumeRole"):
+            credentials = sts.assume_role(RoleArn=arn, RoleSessionName=SESSION_NAME)["Credentials"]
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
+        }
+
+    inner = botocore.session.get_session()
+    # botocore has no public setter for refreshable credentials; this attribute is what its users set.
+    inner._credentials = RefreshableCredentials.create_from_metadata(  # type: ignore[attr-defined]  # noqa: SLF001
+        metadata=fetch(), refresh_using=fetch, method="sts-assume-role"
+    )
+    return boto3.Session(botocore_session=inner, region_name=session.region_name)

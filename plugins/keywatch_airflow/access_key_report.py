@@ -1,0 +1,110 @@
+"""The steps of DAG `access_key_report`: connections and parameters in, the library's steps called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from keywatch.access_keys.extract import Account
+from keywatch.pipeline.extract import extract_batch
+from keywatch.pipeline.folders import RunFolder
+from keywatch.pipeline.list_accounts import DEFAULT_BATCH_SIZE
+from keywatch.pipeline.list_accounts import list_accounts as list_batches
+from keywatch.pipeline.load import load_batch
+from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Published, TransformedBatch
+from keywatch.pipeline.publish import publish as publish_run
+from keywatch.pipeline.transform import transform_batch
+from keywatch_airflow.destinations import get_destination
+from keywatch_airflow.settings import staging, staging_retention
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+
+class ReportParams(TypedDict):
+    """The parameters of a run, as its form gives them."""
+
+    accounts: list[str] | None
+    role_name: str | None
+    aws_conn_id: str
+    destination_conn_id: str
+    lookup: str
+    chunk_limit: int | None
+    concurrency: int
+    in_flight: int
+    batch_size: int
+
+
+def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
+    """List the run's accounts in batches, and begin its staging.
+
+    Raises:
+        KeywatchError: There is no account, or AWS cannot be asked for the connection's own.
+    """
+    from keywatch_airflow.aws import AwsAccounts
+
+    named = params["accounts"] or []
+    accounts = [Account(account) for account in named] or [AwsAccounts(params["aws_conn_id"]).own()]
+    return list_batches(accounts, _run(run_id), datetime.now(UTC), params.get("batch_size") or DEFAULT_BATCH_SIZE)
+
+
+def extract(batch: Batch, params: ReportParams, run_id: str, *, last_try: bool) -> ExtractedBatch:
+    """Stage what IAM says of a batch.
+
+    Raises:
+        KeywatchError: As `keywatch.pipeline.extract.extract_batch`.
+    """
+    from keywatch_airflow.aws import AwsAccounts
+
+    aws = AwsAccounts(params["aws_conn_id"], params["role_name"], params["concurrency"])
+    folder = _run(run_id).batch(batch["number"])
+    return extract_batch(batch, folder, aws.connect, concurrency=params["concurrency"], last_try=last_try)
+
+
+def transform(extracted: ExtractedBatch, run_id: str) -> TransformedBatch:
+    """Stage a batch's records.
+
+    Raises:
+        KeywatchError: As `keywatch.pipeline.transform.transform_batch`.
+    """
+    return transform_batch(extracted, _run(run_id))
+
+
+def load(transformed: TransformedBatch, params: ReportParams, run_id: str) -> LoadedBatch:
+    """Deliver a batch's records.
+
+    Raises:
+        KeywatchError: As `keywatch.pipeline.load.load_batch`.
+    """
+    destination = get_destination(params["destination_conn_id"], "keys", pool_size=params["in_flight"])
+    return load_batch(
+        transformed, _run(run_id), destination, limit=params["chunk_limit"], in_flight=params["in_flight"]
+    )
+
+
+def publish(
+    batches: Iterable[Batch], loaded: Iterable[LoadedBatch] | None, params: ReportParams, run_id: str
+) -> Published:
+    """Say what became of every account.
+
+    Raises:
+        KeywatchError: As `keywatch.pipeline.publish.publish`.
+    """
+    return publish_run(
+        batches,
+        loaded or [],
+        _run(run_id),
+        get_destination(params["destination_conn_id"], "audit"),
+        now=datetime.now(UTC),
+        keep=staging_retention(),
+    )
+
+
+def event_extra(published: Published) -> dict[str, Any]:
+    """Return what the asset event of a run tells those who wait for it."""
+    return {name: value for name, value in published.items() if name not in ("problems", "more_problems")}
+
+
+def _run(run_id: str) -> RunFolder[ObjectStoragePath]:
+    return RunFolder(staging(), run_id)

@@ -1,0 +1,116 @@
+"""AWS accounts through a stock `aws` connection."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.sdk import BaseHook
+
+from keywatch.access_keys.accounts import assume_role, caller_account
+from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, Account, iam_config
+from keywatch.errors import ConfigurationError
+from keywatch.transport import AWS_HOSTS, Transport
+from keywatch.transport.aws import aws_client
+from keywatch_airflow.settings import is_lab
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_sts import STSClient
+
+DEFAULT_REGION = "us-east-1"
+
+
+class AwsAccounts:
+    """Makes IAM clients of AWS accounts, from one stock connection.
+
+    The session is the Amazon provider's own. Its extras `verify` and `config_kwargs` (`proxies`, time-outs) say how
+    to get there; `endpoint_url` is honoured within AWS's domains.
+
+    Args:
+        aws_conn_id: The connection; None uses the worker's own AWS identity.
+        role_name: The role to assume in every account but the connection's own.
+        concurrency: Threads that will share one IAM client.
+    """
+
+    def __init__(
+        self, aws_conn_id: str | None, role_name: str | None = None, concurrency: int = DEFAULT_CONCURRENCY
+    ) -> None:
+        self._aws_conn_id = aws_conn_id
+        self._role_name = role_name
+        self._concurrency = concurrency
+
+    def own(self) -> Account:
+        """Return the account that the connection's credentials belong to.
+
+        Raises:
+            ConfigurationError: The connection is not usable.
+            KeywatchError: STS cannot be asked.
+        """
+        return caller_account(self._sts)
+
+    def connect(self, account: Account) -> IAMClient:
+        """Return an IAM client of an account.
+
+        Raises:
+            ConfigurationError: It is not the connection's own account, and no role is named.
+            AccessDeniedError: The role may not be assumed.
+            KeywatchError: STS cannot be asked.
+        """
+        if account.id == self.own().id:
+            session = self._session
+        elif self._role_name:
+            session = assume_role(self._session, self._sts, account, self._role_name)
+        else:
+            raise ConfigurationError(
+                f"AWS account {account.id} is not the connection's own, so it needs a role: give `role_name`."
+            )
+        return self._client(session, "iam", iam_config(self._concurrency))  # type: ignore[no-any-return]
+
+    @cached_property
+    def _hook(self) -> AwsBaseHook:
+        if self._aws_conn_id:
+            BaseHook.get_connection(self._aws_conn_id)  # the stock hook would go on without a missing connection
+        return AwsBaseHook(aws_conn_id=self._aws_conn_id, client_type="iam")
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return self._hook.get_session(region_name=self._hook.region_name or DEFAULT_REGION)
+
+    @cached_property
+    def _sts(self) -> STSClient:
+        return self._client(self._session, "sts")  # type: ignore[no-any-return]
+
+    def _client(self, session: boto3.Session, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3
+        wrapper = self._hook.conn_config
+        lab = is_lab(wrapper.extra_config, self._aws_conn_id or "")
+        own_config = self._hook.config
+        return aws_client(
+            session,
+            service,
+            stock_transport(self._hook.verify, own_config, lab=lab),
+            AWS_HOSTS.in_lab(lab),
+            config=own_config.merge(config) if config else own_config,
+            endpoint_url=wrapper.get_service_endpoint_url(service),
+        )
+
+
+def stock_transport(verify: bool | str | None, config: Config, *, lab: bool) -> Transport:  # noqa: FBT001 - botocore's
+    """Read a transport from what a stock `aws` connection says.
+
+    Raises:
+        ConfigurationError: Verification is switched off outside a laboratory.
+    """
+    options: Any = config  # botocore gives a Config its attributes at run time
+    chosen = {
+        "ca_bundle": verify if isinstance(verify, str) else os.environ.get("AWS_CA_BUNDLE"),
+        "verify": verify is not False,
+        "proxy": (options.proxies or {}).get("https"),
+        "connect_timeout": options.connect_timeout,
+        "read_timeout": options.read_timeout,
+    }
+    return Transport.from_mapping({name: value for name, value in chosen.items() if value is not None}, lab=lab)

@@ -1,0 +1,37 @@
+"""A run's destination, whatever type its connection has."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from airflow.sdk import BaseHook
+
+from keywatch.errors import ConfigurationError
+from keywatch.log_analytics.destination import Destination
+from keywatch.log_analytics.tables import Table
+
+
+class DestinationHook(Protocol):
+    """A hook that makes destinations; every destination connection type has one."""
+
+    def get_destination(self, table: Table, *, pool_size: int = 10) -> Destination:
+        """Return one of Keywatch's tables as a destination."""
+        ...
+
+
+def get_destination(conn_id: str, table: Table, *, pool_size: int = 10) -> Destination:
+    """Return a table of the connection's destination; the connection's type finds the hook.
+
+    Args:
+        conn_id: The destination connection.
+        table: Which table.
+        pool_size: Connections kept open, one per chunk in flight.
+
+    Raises:
+        ConfigurationError: The connection's type is no destination, or the connection is not usable.
+        KeywatchError: The hook's.
+    """
+    hook = BaseHook.get_hook(conn_id)
+    if not hasattr(hook, "get_destination"):
+        raise ConfigurationError(f"Connection {conn_id!r} is not a destination. Use one of type azure_data_collector.")
+    return cast("DestinationHook", hook).get_destination(table, pool_size=pool_size)

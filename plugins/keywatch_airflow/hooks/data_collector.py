@@ -1,0 +1,101 @@
+"""Hook of connection type `azure_data_collector`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from keywatch.log_analytics.data_collector import (
+    SUPPORT_ENDED,
+    DataCollector,
+    DataCollectorEndpoint,
+    check_workspace_id,
+)
+from keywatch.log_analytics.shared_key import SharedKey
+from keywatch.log_analytics.tables import LOG_TYPES, Table
+from keywatch.transport import azure_cloud
+from keywatch_airflow.settings import is_lab, transport_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+EXTRA_NAMES: dict[Table, str] = {"keys": "log_type", "audit": "audit_log_type"}
+
+
+class DataCollectorHook(BaseHook):
+    """Turns a connection into a destination in a Log Analytics workspace.
+
+    The workspace id is the connection's login, its shared key the password. Extras: `log_type`, `audit_log_type`,
+    `cloud`, `transport`, `lab`.
+
+    Args:
+        conn_id: The connection.
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "azure_data_collector_default"
+    conn_type = "azure_data_collector"
+    hook_name = "Azure Log Analytics (Data Collector)"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The Airflow connection."""
+        return self.get_connection(self.conn_id)
+
+    @cached_property
+    def endpoint(self) -> DataCollectorEndpoint:
+        """The workspace as the connection describes it.
+
+        Raises:
+            ConfigurationError: Workspace id, key, cloud or transport are not usable.
+        """
+        extra = self.connection.extra_dejson
+        lab = is_lab(extra, self.conn_id)
+        cloud = azure_cloud(extra.get("cloud"))
+        workspace_id = check_workspace_id(self.connection.login)
+        host = self.connection.host or f"{workspace_id}.{cloud.data_collector_domain}"
+        return DataCollectorEndpoint(
+            url=f"https://{host}",
+            key=SharedKey(workspace_id, self.connection.password or ""),
+            hosts=cloud.data_collector_hosts.in_lab(lab),
+            transport=transport_of(extra, lab=lab),
+        )
+
+    def get_destination(self, table: Table, *, pool_size: int = 10) -> DataCollector:
+        """Return one of Keywatch's tables as a destination.
+
+        Args:
+            table: Which one.
+            pool_size: Connections kept open.
+
+        Raises:
+            ConfigurationError: The connection is not usable as it stands.
+            LogTypeError: The service would refuse the log type.
+            HostNotAllowedError: The connection's host is outside its cloud.
+        """
+        extra: dict[str, Any] = self.connection.extra_dejson
+        self.log.warning(
+            "Connection %r uses the HTTP Data Collector API, which Microsoft stopped supporting on %s. It may stop "
+            "working at any time.",
+            self.conn_id,
+            SUPPORT_ENDED,
+        )
+        log_type = extra.get(EXTRA_NAMES[table]) or LOG_TYPES[table]
+        return DataCollector(self.endpoint, log_type, pool_size=pool_size, clock=lambda: datetime.now(UTC))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Sign for real and see whether the workspace accepts it; stores nothing."""
+        try:
+            for table in EXTRA_NAMES:
+                destination = self.get_destination(table)
+            destination.check()
+        except Exception as error:  # noqa: BLE001 - the button shows whatever is wrong
+            return False, str(error)
+        return True, f"Workspace {self.endpoint.key.workspace_id} accepts the signature."

@@ -1,0 +1,70 @@
+"""Keywatch's settings in Airflow: the section [keywatch], and what connections say of transport and laboratory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.configuration import conf
+
+from keywatch.errors import ConfigurationError
+from keywatch.transport import Transport
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+SECTION = "keywatch"
+
+
+def staging() -> ObjectStoragePath:
+    """Return the staging area."""
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(conf.get(SECTION, "staging"))
+
+
+def staging_retention() -> timedelta:
+    """Return how long a run's staged files are kept.
+
+    Raises:
+        ConfigurationError: It is set to less than a day.
+    """
+    days = conf.getint(SECTION, "staging_retention_days")
+    if days < 1:
+        raise ConfigurationError("[keywatch] staging_retention_days is below 1: a run could lose its own files.")
+    return timedelta(days=days)
+
+
+def is_lab(extra: Mapping[str, Any], conn_id: str) -> bool:
+    """Tell whether a connection is a laboratory's, which its extras and Airflow's configuration must both say.
+
+    Raises:
+        ConfigurationError: The connection says so, the configuration does not.
+    """
+    if not extra.get("lab"):
+        return False
+    if not conf.getboolean(SECTION, "allow_lab"):
+        raise ConfigurationError(
+            f"Connection {conn_id!r} sets lab: true, which this Airflow does not allow. Remove it or, in a "
+            "laboratory, set [keywatch] allow_lab = True."
+        )
+    return True
+
+
+def transport_of(extra: Mapping[str, Any], *, lab: bool) -> Transport:
+    """Read the `transport` object of a connection's extras.
+
+    Raises:
+        ConfigurationError: It is not usable.
+    """
+    value = extra.get("transport") or {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ConfigurationError(f"transport is not JSON: {error}. Correct it on the connection.") from error
+    if not isinstance(value, Mapping):
+        raise ConfigurationError("transport is not a JSON object. Correct it on the connection.")
+    return Transport.from_mapping(value, lab=lab)
