@@ -1,0 +1,237 @@
+"""What moto's IAM and STS leave out: paging, own-account look-ups, trust policies, expiry, AWS's own wordings.
+
+They are moto's response classes with some actions replaced, so that signature and policy checks stay moto's.
+Facts: protocols of IAM (API version 2010-05-08) and STS (2011-06-15), botocore's service models.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from moto.core.responses import ActionResult
+from moto.core.utils import utcnow
+from moto.iam.access_control import AssumedRoleAccessKey, IAMRequest
+from moto.iam.models import iam_backends
+from moto.iam.responses import IamResponse
+from moto.sts.models import sts_backends
+from moto.sts.responses import TokenResponse
+
+from localcloud.aws_errors import RefusedError, denial, resource_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DEFAULT_PAGE = 100
+LARGEST_PAGE = 1000
+ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]{1,64})")
+SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+SHORTEST_SESSION, LONGEST_SESSION = 900, 3600
+"""Seconds; the longer end is the default maximum of a role."""
+UNKNOWN_KEY = (404, "NoSuchEntity", "The Access Key with id {} cannot be found")
+"""GetAccessKeyLastUsed of an id that the account does not have. Unverified: the service model lists no error for it."""
+
+
+class CheckedRequest(IAMRequest):
+    """moto's check of signature and policies, refusing in AWS's words, inactive keys and ended sessions too."""
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - handed through to moto
+        super().__init__(**values)
+        self._operation = self._action.partition(":")[2]
+        if isinstance(self._access_key, AssumedRoleAccessKey):
+            self._check_session()
+        elif self.backend.access_keys[self._access_key_id].status != "Active":
+            self._raise_invalid_access_key("Inactive")
+
+    @property
+    def _access_key_id(self) -> str:
+        scope = self._get_string_between("Credential=", ",", self._headers["Authorization"])
+        return str(scope).split("/")[0]
+
+    def _check_session(self) -> None:
+        sessions = sts_backends[self.account_id]["aws"]
+        session = sessions.get_assumed_role_from_access_key(self._access_key_id)
+        if session is None or session.expiration <= utcnow():
+            self._refuse(403, "ExpiredToken", "The security token included in the request is expired")
+
+    def _raise_signature_does_not_match(self) -> NoReturn:
+        self._refuse(
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check your AWS "
+            "Secret Access Key and signing method. Consult the service documentation for details.",
+        )
+
+    def _raise_invalid_access_key(self, _: str) -> NoReturn:
+        self._refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+
+    def _raise_access_denied(self) -> NoReturn:
+        resource = resource_words(
+            self.account_id,
+            self._operation,
+            (self._data.get("UserName") or [None])[0],
+            (self._data.get("RoleArn") or [None])[0],
+        )
+        self._refuse(403, "AccessDenied", denial(self._access_key.arn, self._service, self._operation, resource))
+
+    def _refuse(self, status: int, code: str, message: str) -> NoReturn:
+        raise RefusedError(self._service, status, code, message)
+
+
+class Markers:
+    """Remembers where each page that was given out ended; a marker that was never given out is unknown."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, str], str] = {}
+
+    def issue(self, listing: str, end: str) -> str:
+        """Make the marker of a page of `listing` that ended with `end`."""
+        digest = hashlib.sha256(f"{listing}\n{end}".encode()).digest()
+        marker = base64.b64encode(digest).decode("ascii")
+        self._ends[listing, marker] = end
+        return marker
+
+    def end(self, listing: str, marker: str) -> str | None:
+        """Tell where the page ended; None for an unknown marker."""
+        return self._ends.get((listing, marker))
+
+
+class IamFront(IamResponse):
+    """IAM as moto plays it, with the lists in pages."""
+
+    markers: ClassVar[Markers] = Markers()
+    root_keys: ClassVar[dict[str, int]] = {}
+
+    def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        self._authenticate_and_authorize_action(CheckedRequest, resource)
+
+    def list_users(self) -> ActionResult:
+        """List the users of a path, by name."""
+        prefix = self._get_param("PathPrefix") or "/"
+        users = [user for user in self.backend.users.values() if user.path.startswith(prefix)]
+        return ActionResult(self._page("Users", users, lambda user: str(user.name), f"ListUsers {prefix}"))
+
+    def list_access_keys(self) -> ActionResult:
+        """List the access keys of a user, or of the caller."""
+        name = self._get_param("UserName") or self._own_name()
+        keys = self.backend.list_access_keys(name)
+        listing = f"ListAccessKeys {name}"
+        page = self._page("AccessKeyMetadata", keys, lambda key: str(key.access_key_id), listing)
+        return ActionResult(page | {"UserName": name})
+
+    def get_access_key_last_used(self) -> ActionResult:
+        """Tell the last use of a key of this account, and of no other (moto would look into all)."""
+        key_id = self._get_param("AccessKeyId")
+        key = self.backend.access_keys.get(key_id)
+        if key is None or key.user_name is None:
+            status, code, message = UNKNOWN_KEY
+            raise RefusedError("iam", status, code, message.format(key_id))
+        used: dict[str, Any] = {"ServiceName": "N/A", "Region": "N/A"}
+        if key.last_used:
+            used = {
+                "LastUsedDate": key.last_used.timestamp,
+                "ServiceName": key.last_used.service,
+                "Region": key.last_used.region,
+            }
+        return ActionResult({"UserName": key.user_name, "AccessKeyLastUsed": used})
+
+    def get_account_summary(self) -> ActionResult:
+        """Give moto's summary, with the root user's access keys."""
+        summary = dict(self.backend.get_account_summary().summary_map)
+        summary["AccountAccessKeysPresent"] = self.root_keys.get(self.current_account, 0)
+        return ActionResult({"SummaryMap": summary})
+
+    def _own_name(self) -> str:
+        name = self.backend.access_keys[self.get_access_key()].user_name
+        if name is None:
+            raise RefusedError(
+                "iam", 400, "ValidationError", "Must specify userName when calling with non-User credentials"
+            )
+        return str(name)
+
+    def _page(self, member: str, items: Sequence[Any], name: Callable[[Any], str], listing: str) -> dict[str, Any]:
+        listing = f"{self.current_account} {listing}"
+        size = self._page_size()
+        after = self._after(listing)
+        rest = sorted((item for item in items if name(item) > after), key=name)
+        page = rest[:size]
+        result: dict[str, Any] = {member: page, "IsTruncated": len(rest) > size}
+        if len(rest) > size:
+            result["Marker"] = self.markers.issue(listing, name(page[-1]))
+        return result
+
+    def _page_size(self) -> int:
+        sent = self.querystring.get("MaxItems")
+        if not sent:
+            return DEFAULT_PAGE
+        if not sent[0].isdecimal() or int(sent[0]) < 1:
+            self._invalid("maxItems", sent[0], "Member must have value greater than or equal to 1")
+        if int(sent[0]) > LARGEST_PAGE:
+            self._invalid("maxItems", sent[0], f"Member must have value less than or equal to {LARGEST_PAGE}")
+        return int(sent[0])
+
+    def _after(self, listing: str) -> str:
+        marker = self._get_param("Marker")
+        if marker is None:
+            return ""
+        end = self.markers.end(listing, marker)
+        if end is None:
+            raise RefusedError("iam", 400, "ValidationError", f"Invalid Marker: {marker}")
+        return end
+
+    def _invalid(self, name: str, value: object, constraint: str) -> NoReturn:
+        message = f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {constraint}"
+        raise RefusedError("iam", 400, "ValidationError", message)
+
+
+class StsFront(TokenResponse):
+    """STS as moto plays it, except that a role must exist and trust its caller, in other accounts too."""
+
+    def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        self._authenticate_and_authorize_action(CheckedRequest, resource)
+
+    def assume_role(self) -> ActionResult:
+        """Hand out temporary credentials of a role that trusts the caller."""
+        arn = self._get_param("RoleArn") or ""
+        name = self._get_param("RoleSessionName") or ""
+        duration = self._get_int_param("DurationSeconds", 3600)
+        if not SESSION_NAME.fullmatch(name):
+            self._invalid(f"Value '{name}' at 'roleSessionName' failed to satisfy constraint")
+        if not SHORTEST_SESSION <= duration <= LONGEST_SESSION:
+            self._invalid(f"Value '{duration}' at 'durationSeconds' failed to satisfy constraint")
+        if not self._trusted(arn):
+            raise RefusedError("sts", 403, "AccessDenied", denial(self._caller(), "sts", "AssumeRole", arn))
+        return super().assume_role()
+
+    def _caller(self) -> str:
+        return str(self.backend.get_caller_identity(self.get_access_key(), self.region)[1])
+
+    def _trusted(self, role_arn: str) -> bool:
+        """Check the trust policy: principals by ARN or by account, and a condition on the external id."""
+        named = ROLE_ARN.fullmatch(role_arn)
+        roles = _roles(named.group(1)) if named else {}
+        if not named or role_arn not in roles:
+            return False
+        statements = json.loads(roles[role_arn].assume_role_policy_document)["Statement"]
+        external_id = self._get_param("ExternalId")
+        accepted = {self._caller(), f"arn:aws:iam::{self.current_account}:root", self.current_account, "*"}
+        return any(_allows(each, accepted, external_id) for each in statements)
+
+    def _invalid(self, message: str) -> NoReturn:
+        raise RefusedError("sts", 400, "ValidationError", f"1 validation error detected: {message}")
+
+
+def _roles(account: str) -> dict[str, Any]:
+    if account not in iam_backends:
+        return {}
+    return {role.arn: role for role in iam_backends[account]["aws"].roles.values()}
+
+
+def _allows(statement: dict[str, Any], accepted: set[str], external_id: str | None) -> bool:
+    principals = statement["Principal"].get("AWS", [])
+    named = {principals} if isinstance(principals, str) else set(principals)
+    wanted = statement.get("Condition", {}).get("StringEquals", {}).get("sts:ExternalId")
+    return statement["Effect"] == "Allow" and bool(named & accepted) and wanted in (None, external_id)

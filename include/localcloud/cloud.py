@@ -1,0 +1,87 @@
+"""The parts of a running local cloud, put together: accounts, workspaces, faults and the request log."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from localcloud import kql
+from localcloud.aws import Aws
+from localcloud.aws_backend import Accounts
+from localcloud.data_collector import DataCollector
+from localcloud.faults import Faults
+from localcloud.model import AwsAccess, Seed, Workspace
+from localcloud.population import ROLE, populate
+from localcloud.request_log import RequestLog
+from localcloud.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localcloud.service import Service
+
+WORKSPACES = 2
+KEY_BYTES = 64
+"""Length of a workspace's key before base64."""
+
+
+class Cloud:
+    """Everything that is played. Use it from one thread, the log and the faults excepted."""
+
+    def __init__(self, seed: Seed, rows: Path | None = None) -> None:
+        self.population = populate(seed, datetime.now(UTC))
+        self.accounts = Accounts(self.population)
+        self.workspaces = tuple(
+            Workspace(str(uuid.uuid4()), base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode("ascii"))
+            for _ in range(WORKSPACES)
+        )
+        self.store = Store(rows)
+        self.faults = Faults()
+        self.log = RequestLog()
+        self._aws = Aws(self.accounts)
+        self.services: tuple[Service, ...] = (self._aws, DataCollector(self.workspaces, self.store))
+
+    @property
+    def aws_access(self) -> AwsAccess:
+        """The auditor's way in."""
+        return AwsAccess(
+            access_key_id=self.population.auditor_key_id,
+            secret_access_key=self.accounts.auditor_secret,
+            account_id=self.population.accounts[0],
+            account_ids=self.population.accounts,
+            role_name=ROLE,
+        )
+
+    def reset(self) -> None:
+        """Bring everything back to the seed; credentials, addresses and certificates stay."""
+        self.accounts.reset()
+        self._aws.reset()
+        self.store.clear()
+        self.faults.clear()
+        self.log.clear()
+
+    def workspace(self, wanted: str | None) -> str:
+        """Give the id of a workspace: the named one, or the first.
+
+        Raises:
+            ValueError: there is no such workspace.
+        """
+        if wanted is None:
+            return self.workspaces[0].id
+        if wanted not in (each.id for each in self.workspaces):
+            raise ValueError(f"There is no workspace {wanted}")
+        return wanted
+
+    def query(self, text: str, workspace: str | None = None) -> list[dict[str, Any]]:
+        """Run a query in a workspace.
+
+        Raises:
+            KqlError: it is not one that is understood here.
+            UnknownTableError: its table does not exist.
+        """
+        owner = self.workspace(workspace)
+        table = kql.table_of(text)
+        return kql.run(text, self.store.columns(owner, table), self.store.rows(owner, table))

@@ -1,0 +1,139 @@
+"""HTTP/1.1 on the server's side of a stream: requests in, responses out. The parsing is h11's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+import h11
+
+if TYPE_CHECKING:
+    import asyncio
+
+MAX_BODY = 32 * 1024 * 1024
+"""Bytes of a request body that are kept: more than any service played here accepts."""
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+READ_SIZE = 256 * 1024
+"""Bytes asked of the socket at a time."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request, read in full. Header names are lower case.
+
+    Attributes:
+        too_large: the body was longer than `MAX_BODY`; `body` is then empty and `body_bytes` its length.
+    """
+
+    method: str
+    target: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    body_bytes: int
+    too_large: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path, still percent-encoded, without the query."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query; of a repeated name the last value."""
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response, and what the request log should call it."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """The status in words, or nothing for a number that HTTP does not know."""
+        return REASONS.get(self.status, "")
+
+
+class BadRequestError(Exception):
+    """The peer does not speak HTTP/1.1 as the RFC has it."""
+
+
+class ServerConnection:
+    """One connection that a peer sends requests over, one after the other."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=64 * 1024)
+
+    async def request(self) -> Request | None:
+        """Read the next request; None if the peer has closed the connection.
+
+        Raises:
+            BadRequestError: what came is not a request.
+        """
+        try:
+            if self._http.our_state is h11.MUST_CLOSE:
+                return None
+            if self._http.our_state is h11.DONE:
+                self._http.start_next_cycle()
+            head = await self._event()
+            return await self._rest_of(head) if isinstance(head, h11.Request) else None
+        except h11.RemoteProtocolError as error:
+            raise BadRequestError(str(error)) from error
+
+    async def _rest_of(self, head: h11.Request) -> Request:
+        if self._http.they_are_waiting_for_100_continue:
+            self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        parts: list[bytes] = []
+        length = 0
+        while isinstance(event := await self._event(), h11.Data):
+            length += len(event.data)
+            parts.append(bytes(event.data))
+            if length > MAX_BODY:
+                parts.clear()
+        if not isinstance(event, h11.EndOfMessage):
+            raise BadRequestError("The body ends before its declared length")
+        return Request(
+            method=head.method.decode("ascii"),
+            target=head.target.decode("ascii"),
+            headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
+            body=b"" if length > MAX_BODY else b"".join(parts),
+            body_bytes=length,
+            too_large=length > MAX_BODY,
+        )
+
+    async def _event(self) -> h11.Event | None:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(await self._reader.read(READ_SIZE))
+        return event if isinstance(event, h11.Event) else None
+
+    async def respond(self, response: Response, *, close: bool = False) -> None:
+        """Send a response; the connection stays open unless `close` or the peer says otherwise."""
+        headers = [
+            ("Content-Length", str(len(response.body))),
+            ("Content-Type", response.content_type),
+            *response.headers,
+        ]
+        if close:
+            headers.append(("Connection", "close"))
+        head = h11.Response(status_code=response.status, headers=headers, reason=response.reason.encode())
+        data = self._http.send(head) or b""
+        data += self._http.send(h11.Data(data=response.body)) or b""
+        data += self._http.send(h11.EndOfMessage()) or b""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    def leftover(self) -> bytes:
+        """Give what came after the last request."""
+        return self._http.trailing_data[0]
+
+    def _send(self, event: h11.InformationalResponse) -> None:
+        self._writer.write(self._http.send(event) or b"")

@@ -1,0 +1,281 @@
+"""The words that the local cloud and its users share: what is seeded, injected, recorded and handed out.
+
+Nothing here imports the simulated services, so that importing `localcloud` stays cheap.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATE_FILE = "localcloud.json"
+"""Name, inside the state folder, of the file that tells how to reach a running local cloud."""
+
+T = TypeVar("T")
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a moment in UTC as ISO 8601 with Z, to the second if it is a whole one."""
+    return moment.isoformat(timespec="auto").replace("+00:00", "Z")
+
+
+def utc_moment(text: str) -> datetime:
+    """Read what `utc_text` wrote.
+
+    Raises:
+        ValueError: `text` is not ISO 8601.
+    """
+    return datetime.fromisoformat(text)
+
+
+def from_json(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Build a dataclass from parsed JSON, refusing fields that it does not have.
+
+    Raises:
+        ValueError: a field is unknown, missing or out of its range.
+    """
+    names = {each.name for each in dataclasses.fields(kind) if each.init}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - names)
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(names))}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{kind.__name__}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What the local cloud is filled with; the same seed and `now` make the same users and keys.
+
+    Attributes:
+        number: the seed of every choice.
+        accounts: AWS accounts, of which the first is the auditor's own.
+        users: IAM users in all accounts together, the auditor included.
+        keys_per_100_users: access keys to aim for, per hundred users (at most 2 per user).
+        odd_names: whether to include user names that look like GUIDs, dates and numbers, or are not ASCII.
+        root_key: whether the second account (or the only one) has a root access key.
+        now: the reference moment, ISO 8601; None is the moment the cloud starts.
+    """
+
+    number: int = 20240229
+    accounts: int = 3
+    users: int = 520
+    keys_per_100_users: int = 125
+    odd_names: bool = True
+    root_key: bool = True
+    now: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.accounts < 1:
+            raise ValueError("A seed needs at least one account, the auditor's own")
+        if self.users < self.accounts:
+            raise ValueError("A seed needs at least one user for each account")
+        if not 0 <= self.keys_per_100_users <= 200:  # noqa: PLR2004
+            raise ValueError("IAM allows two access keys for each user: keys_per_100_users is 0 to 200")
+
+
+@dataclass(frozen=True)
+class SeededUser:
+    """An IAM user as seeded; `create_date` is ISO 8601 UTC."""
+
+    account: str
+    name: str
+    path: str
+    arn: str
+    create_date: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SeededKey:
+    """The truth about one access key; dates are ISO 8601 UTC, the last use is all None if there was none."""
+
+    account: str
+    user: str
+    path: str
+    user_arn: str
+    access_key_id: str
+    status: str
+    create_date: str
+    last_used_date: str | None = None
+    last_used_region: str | None = None
+    last_used_service: str | None = None
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """The auditor's way into AWS: an access key of the first account, and the role to assume in every account."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    account_id: str
+    account_ids: tuple[str, ...]
+    role_name: str
+
+    def role_arn(self, account: str) -> str:
+        """Name the audit role of an account."""
+        return f"arn:aws:iam::{account}:role/{self.role_name}"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A Log Analytics workspace: its id (a GUID) and primary key (64 bytes, base64)."""
+
+    id: str
+    shared_key: str = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        """The host name of its Data Collector endpoint."""
+        return f"{self.id}.ods.opinsights.azure.com"
+
+
+@dataclass(frozen=True)
+class State:
+    """What `localcloud.json` tells: how to reach a running local cloud, and the credentials of its services."""
+
+    pid: int
+    proxy_url: str
+    ca_bundle: str
+    control_url: str
+    control_token: str = field(repr=False)
+    now: str
+    aws: AwsAccess
+    workspaces: tuple[Workspace, ...]
+
+    def dump(self) -> str:
+        """Write as JSON, secrets included."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        """Read what `dump` wrote.
+
+        Raises:
+            ValueError: `text` is not such JSON.
+        """
+        values = json.loads(text)
+        values["aws"]["account_ids"] = tuple(values["aws"]["account_ids"])
+        values["aws"] = from_json(AwsAccess, values["aws"])
+        values["workspaces"] = tuple(from_json(Workspace, each) for each in values["workspaces"])
+        return from_json(cls, values)
+
+
+class FaultKind(StrEnum):
+    """What can be made to go wrong."""
+
+    THROTTLE = "throttle"
+    """IAM and STS: 400 Throttling. Data Collector: 429, with Retry-After if `retry_after` is given."""
+    STATUS = "status"
+    """Any `status`, with `body` and `content_type`; without a body, what the service says for that status."""
+    DENY = "deny"
+    """IAM and STS: 403 AccessDenied. Data Collector: 403 InvalidAuthorization."""
+    DROP_BEFORE = "drop_before"
+    """The connection closes before anything was processed."""
+    DROP_AFTER = "drop_after"
+    """Processed and stored, and the connection closes before the answer."""
+    DELAY = "delay"
+    """The answer comes `seconds` later."""
+    VANISH = "vanish"
+    """`user`, or the key `access_key_id`, is deleted just before the matching call is processed."""
+    TLS_EXPIRED = "tls_expired"
+    """The host presents a certificate that has expired."""
+    TLS_UNTRUSTED = "tls_untrusted"
+    """The host presents a certificate of a CA that nobody trusts."""
+
+
+TLS_KINDS = frozenset({FaultKind.TLS_EXPIRED, FaultKind.TLS_UNTRUSTED})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing to go wrong, and when.
+
+    A request matches if everything that is given here matches it. The first fault, in the order of injection, that
+    matches and is not used up is applied; the faults `delay` and `vanish` let the next one apply as well.
+
+    Attributes:
+        kind: what happens.
+        host: a suffix of the host name.
+        action: an IAM or STS action such as `ListUsers`, or `POST /api/logs`.
+        account: an AWS account id, or a workspace id.
+        log_type: the Data Collector's Log-Type.
+        user: only requests about this user; for `vanish`, the user to delete.
+        access_key_id: only requests about this access key; for `vanish`, the key to delete.
+        count: how many requests it hits; None is for ever.
+        after: how many matching requests pass first.
+        status: HTTP status, for `status`.
+        body: response body, for `status`.
+        content_type: of `body`.
+        retry_after: seconds, sent as Retry-After.
+        seconds: for `delay`.
+    """
+
+    kind: FaultKind
+    host: str | None = None
+    action: str | None = None
+    account: str | None = None
+    log_type: str | None = None
+    user: str | None = None
+    access_key_id: str | None = None
+    count: int | None = 1
+    after: int = 0
+    status: int = 500
+    body: str | None = None
+    content_type: str = "text/plain"
+    retry_after: int | None = None
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", FaultKind(self.kind))
+        if (self.count is not None and self.count < 1) or self.after < 0 or self.seconds < 0:
+            raise ValueError("A fault hits at least one request, after none or more, with no negative delay")
+        if self.kind is FaultKind.VANISH and self.user is None and self.access_key_id is None:
+            raise ValueError("A vanish fault needs the user or the access_key_id that is to vanish")
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """One request that reached the local cloud, without its headers and secrets.
+
+    Attributes:
+        time: when it had arrived in full, ISO 8601 UTC.
+        host: the host it was for.
+        method: HTTP method; CONNECT for a tunnel that was refused.
+        path: the path without the query.
+        action: the IAM or STS action, or `POST /api/logs`.
+        account: the caller's AWS account (the role's, once assumed), or the workspace id.
+        user: the IAM user it asks about, if it names one.
+        status: what was answered; None if the connection was closed instead.
+        error: the service's error code, if it answered with one.
+        fault: the injected faults that applied, joined with +.
+        body_bytes: length of the body.
+        body_sha256: hex digest of the body.
+        log_type: the Data Collector's Log-Type.
+        records: how many records the body held, as far as it could be read.
+        record_ids: the values of the field RecordId in these records.
+    """
+
+    time: str
+    host: str
+    method: str
+    path: str
+    action: str | None = None
+    account: str | None = None
+    user: str | None = None
+    status: int | None = None
+    error: str | None = None
+    fault: str | None = None
+    body_bytes: int = 0
+    body_sha256: str | None = None
+    log_type: str | None = None
+    records: int | None = None
+    record_ids: tuple[str, ...] = ()

@@ -1,0 +1,181 @@
+"""Who lives in the seeded AWS accounts: users, access keys and their history, decided by a seed alone.
+
+The shapes are those that make audits go wrong: keys never used, used long ago, inactive, expired; users with none or
+two; names that a type-inferring store takes for GUIDs, dates or numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from localcloud.model import Seed, SeededKey, SeededUser, utc_moment, utc_text
+
+AUDITOR = "keywatch-auditor"
+"""The IAM user, in the first account, whose access key the audit starts from."""
+ROLE = "KeywatchAudit"
+"""The role that every account offers to the auditor."""
+OLDEST_DAYS = 2500
+"""Age of the oldest access key, in days."""
+
+REGIONS = ("us-east-1", "us-east-1", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1", "us-west-2")
+SERVICES = ("s3", "s3", "ec2", "sts", "dynamodb", "iam", "lambda", "sqs", "bedrock")
+PATHS = ("/", "/", "/", "/engineering/platform/", "/finance/", "/service/ci/", "/x.y/@sales=emea,apac/")
+FIRST = ("alice", "bob", "chidi", "dora", "emeka", "fatima", "goran", "hana", "ivan", "juana", "kofi", "lena")
+LAST = ("almeida", "brown", "chen", "diallo", "eriksson", "fujita", "garcia", "haddad", "ito", "jensen", "kaur")
+ODD_NAMES = (
+    "8145d822-13a7-44ad-859c-36f31a84f6dd",
+    "8145d82213a744ad859c36f31a84f6de",
+    "8145D822-13A7-44AD-859C-36F31A84F6DF",
+    "2024-01-02",
+    "2024-01-02T03:04:05Z",
+    "20240102",
+    "1234567890",
+    "3.14",
+    "1e5",
+    "true",
+    "null",
+    "Zoë.Größe",
+    "müller@example.com",
+    "李雷",
+    "Ελένη",
+    "ivana+žižek",
+    "e\u0301mile",
+    "svc=deploy,stage@eu-1",
+    "x" * 64,
+    "-",
+)
+"""Names of up to 64 characters; IAM's own set, [\\w+=,.@-], does not allow them all, so they bypass its checks."""
+ODD_TAGS = (
+    {"owner": "Zoë Größe <zoe@example.com>"},
+    {"cost centre": "= 4711 / 0815", "empty": ""},
+    {"aws-tool:team": "platform+sre@eu"},
+)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Everything that is seeded, as plain data. `now` is the moment all ages count from."""
+
+    now: datetime
+    accounts: tuple[str, ...]
+    users: tuple[SeededUser, ...]
+    keys: tuple[SeededKey, ...]
+    root_keys: dict[str, int]
+    auditor_key_id: str
+
+
+def populate(seed: Seed, started: datetime) -> Population:
+    """Decide who lives in the accounts.
+
+    Args:
+        seed: what to make.
+        started: the reference moment if the seed names none.
+    """
+    now = (utc_moment(seed.now) if seed.now else started).astimezone(UTC).replace(microsecond=0)
+    return _Maker(seed, now).population()
+
+
+class _Maker:
+    def __init__(self, seed: Seed, now: datetime) -> None:
+        self.seed = seed
+        self.now = now
+        self.choose = random.Random(seed.number)  # noqa: S311 - repeatable on purpose; guards nothing
+        self.accounts = tuple(self._account_id() for _ in range(seed.accounts))
+        self.key_ids: set[str] = set()
+
+    def population(self) -> Population:
+        auditor = self._user(self.accounts[0], AUDITOR, "/", self.now - timedelta(days=400))
+        auditor_key = self._key(auditor, "Active", self.now - timedelta(days=399), used_days_ago=1)
+        users = [auditor, *self._users()]
+        keys = [auditor_key, *self._keys(users[1:])]
+        keyed = self.accounts[min(1, len(self.accounts) - 1)]
+        roots = {account: int(self.seed.root_key and account == keyed) for account in self.accounts}
+        return Population(self.now, self.accounts, tuple(users), tuple(keys), roots, auditor_key.access_key_id)
+
+    def _account_id(self) -> str:
+        return str(self.choose.randrange(10**11, 10**12))
+
+    def _users(self) -> list[SeededUser]:
+        names = self._names(self.seed.users - 1)
+        users = []
+        for position, name in enumerate(names):
+            account = self.accounts[(position + 1) % len(self.accounts)]
+            created = self.now - timedelta(
+                days=self.choose.randrange(OLDEST_DAYS), seconds=self.choose.randrange(86_400)
+            )
+            users.append(self._user(account, name, self.choose.choice(PATHS), created))
+        return users
+
+    def _names(self, wanted: int) -> list[str]:
+        names = list(ODD_NAMES[: wanted // 2]) if self.seed.odd_names else []
+        while len(names) < wanted:
+            name = f"{self.choose.choice(FIRST)}.{self.choose.choice(LAST)}"
+            names.append(name if name not in names else f"{name}{len(names)}")
+        self.choose.shuffle(names)
+        return names
+
+    def _user(self, account: str, name: str, path: str, created: datetime) -> SeededUser:
+        tags = self.choose.choice(ODD_TAGS) if self.choose.random() < 0.1 else {}  # noqa: PLR2004
+        arn = f"arn:aws:iam::{account}:user{path}{name}"
+        return SeededUser(account, name, path, arn, utc_text(created), dict(tags))
+
+    def _keys(self, users: list[SeededUser]) -> list[SeededKey]:
+        counts = self._keys_for_each(len(users))
+        return [self._any_key(user) for user, count in zip(users, counts, strict=True) for _ in range(count)]
+
+    def _keys_for_each(self, users: int) -> list[int]:
+        """Spread the wanted number of keys so that users with none, one and two all occur."""
+        wanted = round(self.seed.users * self.seed.keys_per_100_users / 100) - 1
+        twos = min(users, max(wanted - users, 0) + users // 8)
+        twos = min(twos, wanted // 2)
+        ones = max(0, min(users - twos, wanted - 2 * twos))
+        counts = [2] * twos + [1] * ones + [0] * (users - twos - ones)
+        self.choose.shuffle(counts)
+        return counts
+
+    def _any_key(self, user: SeededUser) -> SeededKey:
+        age_limit = (self.now - utc_moment(user.create_date)).total_seconds()
+        created = self.now - timedelta(seconds=int(self.choose.random() * age_limit))
+        status = self.choose.choices(("Active", "Inactive", "Expired"), weights=(75, 20, 5))[0]
+        return self._key(user, status, created, self._idle_days((self.now - created).days))
+
+    def _idle_days(self, age: int) -> int | None:
+        history = self.choose.random()
+        if history < 0.25:  # noqa: PLR2004
+            return None
+        if history < 0.6:  # noqa: PLR2004
+            return self.choose.randrange(min(age, 30) + 1)
+        return self.choose.randrange(age + 1)
+
+    def _key(self, user: SeededUser, status: str, created: datetime, used_days_ago: int | None) -> SeededKey:
+        last_used = self._last_use(created, used_days_ago)
+        return SeededKey(
+            account=user.account,
+            user=user.name,
+            path=user.path,
+            user_arn=user.arn,
+            access_key_id=self._key_id(user.account),
+            status=status,
+            create_date=utc_text(created),
+            last_used_date=utc_text(last_used) if last_used else None,
+            last_used_region=self.choose.choice(REGIONS) if last_used else None,
+            last_used_service=self.choose.choice(SERVICES) if last_used else None,
+        )
+
+    def _last_use(self, created: datetime, days_ago: int | None) -> datetime | None:
+        if days_ago is None:
+            return None
+        used = self.now - timedelta(days=days_ago, seconds=self.choose.randrange(86_400))
+        return max(used, created)
+
+    def _key_id(self, account: str) -> str:
+        """Make an id as AWS does since 2019: the account number is in it, so one account's ids begin alike."""
+        while True:
+            number = (1 << 79) | (int(account) << 39) | self.choose.getrandbits(39)
+            key_id = "AKIA" + base64.b32encode(number.to_bytes(10, "big")).decode("ascii")
+            if key_id not in self.key_ids:
+                self.key_ids.add(key_id)
+                return key_id

@@ -1,0 +1,171 @@
+"""The HTTPS proxy: opens a tunnel by CONNECT, ends TLS as the host that was asked for, and hands requests on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localcloud.certificates import Certificates, Presented
+from localcloud.data_collector import DOMAIN
+from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
+from localcloud.model import Fault, FaultKind
+from localcloud.request_log import RequestLog, answered, describe, refused_tunnel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Executor
+
+    from localcloud.faults import Faults
+    from localcloud.service import Call, Service
+
+PORT = 443
+AUTHORITY = re.compile(r"([A-Za-z0-9.-]+):(\d{1,5})")
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+PRESENTED = {FaultKind.TLS_EXPIRED: Presented.EXPIRED, FaultKind.TLS_UNTRUSTED: Presented.UNTRUSTED}
+DROPS = frozenset({FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What to do with a connection: send a response, or close it without one; after so many seconds."""
+
+    response: Response | None
+    seconds: float = 0.0
+
+
+class RefusedTunnelError(Exception):
+    """A CONNECT that the proxy does not grant."""
+
+    def __init__(self, host: str, status: int, message: str) -> None:
+        super().__init__(message)
+        self.host = host
+        self.status = status
+
+
+class Proxy:
+    """Plays hosts behind one loopback port."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        certificates: Certificates,
+        faults: Faults,
+        log: RequestLog,
+        worker: Executor,
+    ) -> None:
+        self._services = services
+        self._certificates = certificates
+        self._faults = faults
+        self._log = log
+        self._worker = worker
+
+    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until it ends."""
+        try:
+            await self._tunnel(reader, writer)
+        except (ConnectionError, ssl.SSLError, BadRequestError, TimeoutError):
+            writer.transport.abort()
+        finally:
+            writer.close()
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        outside = ServerConnection(reader, writer)
+        try:
+            request = await outside.request()
+        except BadRequestError as error:
+            await outside.respond(Response(400, f"{error}\n".encode()), close=True)
+            return
+        if request is None:
+            return
+        try:
+            host, service = self._destination(request)
+        except RefusedTunnelError as refused:
+            self._log.add(refused_tunnel(refused.host, refused.status, str(refused)))
+            await outside.respond(Response(refused.status, f"{refused}\n".encode()), close=True)
+            return
+        await self._end_tls(host, writer)
+        await self._serve(host, service, ServerConnection(reader, writer), writer)
+
+    def _destination(self, request: Request) -> tuple[str, Service]:
+        if request.method != "CONNECT":
+            raise RefusedTunnelError(
+                request.headers.get("host", ""), 403, "Only CONNECT is served here; plain HTTP is not proxied"
+            )
+        authority = AUTHORITY.fullmatch(request.target)
+        if authority is None:
+            raise RefusedTunnelError(request.target, 400, "CONNECT needs <host>:<port>")
+        host = authority[1].lower()
+        service = next((each for each in self._services if each.owns(host)), None)
+        if service is None and host.endswith(DOMAIN):
+            raise RefusedTunnelError(host, 502, f"The name {host} does not resolve: there is no such workspace")
+        if service is None or int(authority[2]) != PORT:
+            plays = ", ".join(name for each in self._services for name in each.plays)
+            raise RefusedTunnelError(
+                host, 403, f"The local cloud does not play {request.target}. It plays, on port {PORT}: {plays}"
+            )
+        return host, service
+
+    async def _end_tls(self, host: str, writer: asyncio.StreamWriter) -> None:
+        fault = self._faults.for_tunnel(host)
+        context = self._certificates.context(host, PRESENTED[fault.kind] if fault else Presented.VALID)
+        # No await may come between the answer and start_tls: the handshake's first bytes would be lost.
+        writer.write(ESTABLISHED)
+        if fault:
+            self._log.add(refused_tunnel(host, 200, "CertificatePresented", fault.kind))
+        await writer.start_tls(context, ssl_handshake_timeout=30)
+
+    async def _serve(self, host: str, service: Service, inside: ServerConnection, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                request = await inside.request()
+            except BadRequestError as error:
+                await inside.respond(Response(400, f"{error}\n".encode()), close=True)
+                return
+            if request is None:
+                return
+            if request.headers.get("host", "").removesuffix(f":{PORT}").lower() != host:
+                await inside.respond(Response(421, b"The Host header is not the tunnel's host\n"))
+                continue
+            outcome = await loop.run_in_executor(self._worker, self._play, service, host, request)
+            if outcome.seconds:
+                await asyncio.sleep(outcome.seconds)
+            if outcome.response is None:
+                writer.transport.abort()
+                return
+            await inside.respond(outcome.response)
+
+    def _play(self, service: Service, host: str, request: Request) -> Outcome:
+        try:
+            return self._answer(service, host, request)
+        except Exception:  # noqa: BLE001 - a defect here must show as a broken service, not as a hanging client
+            traceback.print_exc(file=sys.stderr)
+            return Outcome(Response(500, b"The local cloud itself failed; see its log\n"))
+
+    def _answer(self, service: Service, host: str, request: Request) -> Outcome:
+        call = service.read(host, request)
+        record = describe(request, call)
+        faults = self._faults.for_call(call)
+        response = _response(service, request, call, faults)
+        kinds = [str(fault.kind) for fault in faults]
+        dropped = any(fault.kind in DROPS for fault in faults)
+        status = None if dropped or response is None else response.status
+        error = None if dropped or response is None else response.error
+        self._log.add(answered(record, status, error, kinds))
+        return Outcome(None if dropped else response, sum(fault.seconds for fault in faults))
+
+
+def _response(service: Service, request: Request, call: Call, faults: Sequence[Fault]) -> Response | None:
+    for fault in faults:
+        if fault.kind is FaultKind.DROP_BEFORE:
+            return None
+        if fault.kind not in (FaultKind.DROP_AFTER, FaultKind.DELAY):
+            response = service.apply(fault, call)
+            if response is not None:
+                return response
+    return service.answer(request, call)
