@@ -102,31 +102,31 @@ def access_key_report() -> None:
     """Wire the steps of the daily report."""
 
     @task
-    def list_accounts(params: Any = None, run_id: str = "") -> Any:
+    def list_accounts(params: Any = None, run_id: Any = None) -> Any:
         from keywatch_airflow import access_key_report as steps
 
         return steps.list_accounts(params, run_id)
 
     @task
-    def extract(batch: Any, params: Any = None, run_id: str = "", ti: Any = None) -> Any:
+    def extract(batch: Any, params: Any = None, run_id: Any = None, ti: Any = None) -> Any:
         from keywatch_airflow import access_key_report as steps
 
         return steps.extract(batch, params, run_id, last_try=ti.try_number > ti.max_tries)
 
     @task
-    def transform(extracted: Any, run_id: str = "") -> Any:
+    def transform(extracted: Any, run_id: Any = None) -> Any:
         from keywatch_airflow import access_key_report as steps
 
         return steps.transform(extracted, run_id)
 
     @task
-    def load(transformed: Any, params: Any = None, run_id: str = "") -> Any:
+    def load(transformed: Any, params: Any = None, run_id: Any = None) -> Any:
         from keywatch_airflow import access_key_report as steps
 
         return steps.load(transformed, params, run_id)
 
     @task(trigger_rule="all_done", outlets=[access_keys])
-    def publish(batches: Any, loaded: Any, params: Any = None, run_id: str = "", outlet_events: Any = None) -> Any:
+    def publish(batches: Any, loaded: Any, params: Any = None, run_id: Any = None, outlet_events: Any = None) -> Any:
         from keywatch_airflow import access_key_report as steps
 
         published = steps.publish(batches, loaded, params, run_id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from airflow.sdk.exceptions import AirflowSkipException
 
 from keywatch.access_keys.extract import Account
 from keywatch.pipeline.extract import extract_batch
@@ -83,17 +85,24 @@ def load(transformed: TransformedBatch, params: ReportParams, run_id: str) -> Lo
     )
 
 
-def publish(
-    batches: Iterable[Batch], loaded: Iterable[LoadedBatch] | None, params: ReportParams, run_id: str
-) -> Published:
+def publish(batches: Iterable[Batch] | None, loaded: object, params: ReportParams, run_id: str) -> Published:
     """Say what became of every account.
 
+    Args:
+        batches: What `list_accounts` returned.
+        loaded: What Airflow hands on of `load`'s results.
+        params: The run's parameters.
+        run_id: The run.
+
     Raises:
+        AirflowSkipException: `list_accounts` did not succeed, so there is nothing to say.
         KeywatchError: As `keywatch.pipeline.publish.publish`.
     """
+    if batches is None:
+        raise AirflowSkipException("No accounts were listed: look at the log of task list_accounts.")
     return publish_run(
         batches,
-        loaded or [],
+        _results(loaded),
         _run(run_id),
         get_destination(params["destination_conn_id"], "audit"),
         now=datetime.now(UTC),
@@ -104,6 +113,15 @@ def publish(
 def event_extra(published: Published) -> dict[str, Any]:
     """Return what the asset event of a run tells those who wait for it."""
     return {name: value for name, value in published.items() if name not in ("problems", "more_problems")}
+
+
+def _results(handed_on: object) -> list[LoadedBatch]:
+    """Return a mapped task group's results as a list.
+
+    Airflow hands on a sequence of several, the bare value of a single one, and None of none; what failed is not in it.
+    """
+    results: list[Any] = [handed_on] if isinstance(handed_on, Mapping) else list(cast("Iterable[Any]", handed_on or []))
+    return [result for result in results if result is not None]
 
 
 def _run(run_id: str) -> RunFolder[ObjectStoragePath]:

@@ -1,0 +1,74 @@
+"""An Airflow home whose connections lead to the local cloud. They differ from production ones in their transport only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from localcloud.client import LocalCloud
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The checkout: its `dags` and `plugins` are used."""
+
+
+def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
+    """Return the connections of the report, in Airflow's JSON form, by connection id."""
+    transport = {"proxy": cloud.proxy_url, "ca_bundle": str(cloud.ca_bundle), "attempts": 4, "backoff": 0.2}
+    return {
+        "aws_default": {
+            "conn_type": "aws",
+            "description": "The audit account of the local cloud",
+            "login": cloud.aws.access_key_id,
+            "password": cloud.aws.secret_access_key,
+            "extra": {
+                "region_name": "us-east-1",
+                "verify": str(cloud.ca_bundle),
+                "config_kwargs": {"proxies": {"https": cloud.proxy_url}},
+            },
+        },
+        "azure_data_collector_default": {
+            "conn_type": "azure_data_collector",
+            "description": "The Log Analytics workspace of the local cloud",
+            "login": cloud.workspace.id,
+            "password": cloud.workspace.shared_key,
+            "extra": {"transport": transport},
+        },
+    }
+
+
+def airflow_environment(
+    home: Path, connections: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the environment for Airflow's commands.
+
+    Args:
+        home: `AIRFLOW_HOME`; absolute.
+        connections: In Airflow's JSON form, by connection id. They live in the environment alone.
+        environ: What else is in the environment; Airflow settings of another installation are left out.
+    """
+    inherited = {name: value for name, value in environ.items() if not name.startswith("AIRFLOW_")}
+    settings = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "1",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    connection_settings = {
+        f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection) for conn_id, connection in connections.items()
+    }
+    return {**inherited, **settings, **connection_settings, "PATH": f"{Path(sys.executable).parent}:{environ['PATH']}"}
+
+
+def airflow(env: Mapping[str, str], *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - subprocess.run's options
+    """Run one Airflow command of this Python's installation to its end."""
+    command = [str(Path(sys.executable).parent / "airflow"), *arguments]
+    return subprocess.run(command, env=dict(env), check=False, text=True, **options)
