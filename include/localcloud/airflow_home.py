@@ -1,4 +1,4 @@
-"""An Airflow home whose connections lead to the local cloud. They differ from production ones in their transport only."""
+"""An Airflow home whose connections lead to the local cloud; only their transport differs from production ones."""
 
 from __future__ import annotations
 

@@ -44,10 +44,8 @@ def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
     Raises:
         KeywatchError: There is no account, or AWS cannot be asked for the connection's own.
     """
-    from keywatch_airflow.aws import AwsAccounts
-
-    named = params["accounts"] or []
-    accounts = [Account(account) for account in named] or [AwsAccounts(params["aws_conn_id"]).own()]
+    named = params["accounts"]
+    accounts = [Account(account) for account in named] if named else [_own_account(params["aws_conn_id"])]
     return list_batches(accounts, _run(run_id), datetime.now(UTC), params.get("batch_size") or DEFAULT_BATCH_SIZE)
 
 
@@ -113,6 +111,12 @@ def publish(batches: Iterable[Batch] | None, loaded: object, params: ReportParam
 def event_extra(published: Published) -> dict[str, Any]:
     """Return what the asset event of a run tells those who wait for it."""
     return {name: value for name, value in published.items() if name not in ("problems", "more_problems")}
+
+
+def _own_account(aws_conn_id: str) -> Account:
+    from keywatch_airflow.aws import AwsAccounts
+
+    return AwsAccounts(aws_conn_id).own()
 
 
 def _results(handed_on: object) -> list[LoadedBatch]:

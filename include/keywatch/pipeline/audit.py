@@ -107,12 +107,12 @@ def _audit(account: AccountRef, batch: Batch, loaded: LoadedBatch | None, folder
 
 def _status(outcome: AccountOutcome | None, batch: int, rejected: int, *, delivered: bool) -> tuple[Status, str | None]:
     if outcome is None:
-        return "failed", f"not read: look at the log of task extract, map index {batch}"
+        return "failed", f"not read: look at the log of task audit.extract, map index {batch}"
     if outcome["status"] in ("denied", "failed"):
         return outcome["status"], outcome["reason"]
     if not delivered:
         return "failed", (
-            f"{outcome['keys']} keys were read but not all delivered: look at the logs of tasks transform and load, "
+            f"{outcome['keys']} keys were read but not all delivered: look at the logs of tasks audit.transform and audit.load, "
             f"map index {batch}, then clear them"
         )
     if rejected:

@@ -1,0 +1,77 @@
+"""`make up`: Airflow's UI with the local cloud behind it, until stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+from localcloud.airflow_home import PROJECT, airflow, airflow_environment, connections
+from localcloud.client import LocalCloud
+from localcloud.console import Console
+from localcloud.standalone import Standalone
+
+
+def main(argv: list[str]) -> int:
+    """Run until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="make up", description=__doc__)
+    parser.add_argument("--port", type=int, default=8080, help="of Airflow's UI (default: %(default)s)")
+    options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    console, home = Console(), PROJECT / ".airflow" / "up"
+    home.mkdir(parents=True, exist_ok=True)
+    console.step("Starting the local cloud: AWS and Azure on loopback, with real TLS")
+    with LocalCloud(PROJECT / ".airflow" / "localcloud") as cloud:
+        env = airflow_environment(home, {})
+        console.step("Preparing Airflow's database and connections")
+        if not _prepare(env, home, cloud):
+            return 1
+        console.step("Starting Airflow, which takes about half a minute")
+        try:
+            with Standalone(env, port=options.port, log=home / "standalone.log") as running:
+                console.step("Ready")
+                _print_welcome(running, cloud)
+                signal.pause()
+        except KeyboardInterrupt:
+            print()
+        finally:
+            console.step("Stopping")
+    return 0
+
+
+def _prepare(env: dict[str, str], home: Path, cloud: LocalCloud) -> bool:
+    """Migrate the database and put the connections in it, where the UI shows them and can test them."""
+    file = home / "connections.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(connections(cloud)), encoding="utf-8")
+    try:
+        for arguments in (["db", "migrate"], ["connections", "import", "--overwrite", str(file)]):
+            finished = airflow(env, *arguments, capture_output=True)
+            if finished.returncode:
+                print(f"airflow {' '.join(arguments)} failed:\n{finished.stdout}\n{finished.stderr}", file=sys.stderr)
+                return False
+    finally:
+        file.unlink()
+    return True
+
+
+def _print_welcome(running: Standalone, cloud: LocalCloud) -> None:
+    accounts = json.dumps(list(cloud.aws.account_ids))
+    print(
+        f"""
+  Airflow   {running.url}
+  login     admin
+  password  {running.password}
+
+  Trigger access_key_report. Left as it is, its form audits the connection's own account; for all of them give
+  accounts {accounts} and role {cloud.aws.role_name}.
+  Then ask, from another terminal:
+    .venv/bin/python -m localcloud query 'AWS_Access_Key_Report_CL | sort by KeyAgeDays_d desc | take 5'
+    .venv/bin/python -m localcloud requests action='POST /api/logs'
+
+  Ctrl-C stops everything.
+""",
+        flush=True,
+    )
