@@ -1,0 +1,26 @@
+"""What every test may use: one small local cloud, brought back to its seed before each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from localcloud import LocalCloud, Seed
+
+SMALL = Seed(accounts=2, users=24)
+"""Two accounts, the second with a root key; users with no, one and two keys, and names that look like other types."""
+
+
+@pytest.fixture(scope="session")
+def small_cloud() -> Iterator[LocalCloud]:
+    """Start a small local cloud for the whole session. Tests take `cloud`."""
+    with LocalCloud(seed=SMALL) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(small_cloud: LocalCloud) -> LocalCloud:
+    """Give the small local cloud as freshly seeded: no rows, no requests, no faults."""
+    small_cloud.reset()
+    return small_cloud
