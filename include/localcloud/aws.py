@@ -12,7 +12,7 @@ from botocore.model import OperationNotFoundError
 from moto.core.request import Request as MotoRequest
 
 from localcloud.aws_errors import XML, RefusedError, denial, error_response, resource_words
-from localcloud.aws_fronts import IamFront, Markers, StsFront
+from localcloud.aws_fronts import CALLER_KEY, IamFront, Markers, StsFront
 from localcloud.http1 import Request, Response
 from localcloud.model import Fault, FaultKind
 from localcloud.service import Call
@@ -77,14 +77,7 @@ class Aws:
         refusal = self._refusal(request, call)
         if refusal is not None:
             return refusal
-        caller = self._accounts.key(call.caller_key_id or "")
-        last_used = getattr(caller, "last_used", None)
-        try:
-            return self._dispatch(request, call)
-        finally:
-            # IAM shows a use minutes later; here never, so that what was seeded stays the truth.
-            if caller is not None:
-                caller.last_used = last_used
+        return self._dispatch(request, call)
 
     def _refusal(self, request: Request, call: Call) -> Response | None:
         if request.too_large or request.body_bytes > LARGEST_BODY:
@@ -99,7 +92,9 @@ class Aws:
     def _dispatch(self, request: Request, call: Call) -> Response:
         front = IamFront if call.service == "iam" else StsFront
         try:
-            status, headers, body = front.dispatch(_moto_request(request, call.host))
+            environ = _environ(request, call.host)
+            environ[CALLER_KEY] = self._accounts.key(call.caller_key_id or "")
+            status, headers, body = front.dispatch(MotoRequest(environ))
         except RefusedError as refused:
             return error_response(call.service, refused.code or 400, refused.error, refused.message)
         except (NotImplementedError, OperationNotFoundError):
@@ -188,7 +183,7 @@ def _region(host: str) -> str:
     return labels[1] if len(labels) == 4 else "us-east-1"  # noqa: PLR2004 - sts.<region>.amazonaws.com
 
 
-def _moto_request(request: Request, host: str) -> MotoRequest:
+def _environ(request: Request, host: str) -> dict[str, Any]:
     """Hand moto a request as a WSGI server would, which is much cheaper than moto's own conversion."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -209,7 +204,7 @@ def _moto_request(request: Request, host: str) -> MotoRequest:
     environ["CONTENT_LENGTH"] = str(len(request.body))
     environ.pop("HTTP_CONTENT_LENGTH", None)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
-    return MotoRequest(environ)
+    return environ
 
 
 def _response(status: int, headers: dict[str, Any], body: str | bytes) -> Response:

@@ -128,7 +128,7 @@ class _Maker:
 
     def _keys_for_each(self, users: int) -> list[int]:
         """Spread the wanted number of keys so that users with none, one and two all occur."""
-        wanted = round(self.seed.users * self.seed.keys_per_100_users / 100) - 1
+        wanted = max(0, round(self.seed.users * self.seed.keys_per_100_users / 100) - 1)
         twos = min(users, max(wanted - users, 0) + users // 8)
         twos = min(twos, wanted // 2)
         ones = max(0, min(users - twos, wanted - 2 * twos))

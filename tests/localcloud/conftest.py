@@ -1,0 +1,153 @@
+"""One local cloud for all tests of it, brought back to its seed before each."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+
+from localcloud import LocalCloud, Workspace
+
+BOTO: Any = boto3.Session()
+"""One session, so that botocore loads its models once."""
+
+
+@pytest.fixture(scope="session")
+def running_cloud() -> Iterator[LocalCloud]:
+    """Start a local cloud with the default seed."""
+    with LocalCloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(running_cloud: LocalCloud) -> LocalCloud:
+    """Give the local cloud as freshly seeded."""
+    running_cloud.reset()
+    return running_cloud
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What boto3 signs with."""
+
+    key_id: str
+    secret: str
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Stock boto3 clients that reach AWS through the local cloud's proxy."""
+
+    cloud: LocalCloud
+
+    @property
+    def auditor(self) -> Credentials:
+        """The auditor's own access key."""
+        return Credentials(self.cloud.aws.access_key_id, self.cloud.aws.secret_access_key)
+
+    def client(self, service: str, credentials: Credentials | None = None, **values: Any) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Make a client that tries once; by default with the auditor's own key."""
+        signer = credentials or self.auditor
+        config = Config(
+            proxies={"https": self.cloud.proxy_url},
+            retries={"total_max_attempts": 1},
+            parameter_validation=False,
+        )
+        return BOTO.client(
+            service,
+            region_name=values.pop("region_name", "us-east-1"),
+            config=config,
+            verify=str(self.cloud.ca_bundle),
+            aws_access_key_id=signer.key_id,
+            aws_secret_access_key=signer.secret,
+            aws_session_token=signer.token,
+            **values,
+        )
+
+    def assume(self, account: str) -> Credentials:
+        """Assume the audit role of an account."""
+        answer = self.client("sts").assume_role(RoleArn=self.cloud.aws.role_arn(account), RoleSessionName="tests")
+        given = answer["Credentials"]
+        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+    def iam(self, account: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Make an IAM client of an account, by way of its audit role."""
+        return self.client("iam", self.assume(account))
+
+
+@pytest.fixture
+def aws(cloud: LocalCloud) -> Aws:
+    """Give boto3 clients of the local cloud."""
+    return Aws(cloud)
+
+
+@dataclass(frozen=True)
+class Collector:
+    """A Data Collector client that signs correctly unless told otherwise."""
+
+    cloud: LocalCloud
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def send(
+        self,
+        body: bytes | list[dict[str, Any]],
+        *,
+        log_type: str | None = "Test",
+        workspace: Workspace | None = None,
+        named: str | None = None,
+        date: str | None = None,
+        length: int | None = None,
+        content_type: str | None = "application/json",
+        target: str = "/api/logs?api-version=2016-04-01",
+        extra: dict[str, str] | None = None,
+    ) -> requests.Response:
+        """Post a body; `named` is the workspace id in the signature, `length` the length that is signed."""
+        data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        receiver = workspace or self.cloud.workspace
+        moment = date or formatdate(usegmt=True)
+        signed = length if length is not None else len(data)
+        text = f"POST\n{signed}\napplication/json\nx-ms-date:{moment}\n/api/logs"
+        digest = hmac.new(base64.b64decode(receiver.shared_key), text.encode(), hashlib.sha256).digest()
+        headers = {
+            "Authorization": f"SharedKey {named or receiver.id}:{base64.b64encode(digest).decode()}",
+            "x-ms-date": moment,
+            "Log-Type": log_type,
+            "Content-Type": content_type,
+        }
+        return self.session.post(
+            f"https://{receiver.host}{target}",
+            data=data,
+            headers={k: v for k, v in (headers | (extra or {})).items() if v is not None},
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def collector(cloud: LocalCloud) -> Iterator[Collector]:
+    """Give a Data Collector client of the local cloud."""
+    client = Collector(cloud)
+    with client.session:
+        client.session.trust_env = False
+        client.session.proxies = {"https": cloud.proxy_url}
+        client.session.verify = str(cloud.ca_bundle)
+        yield client
+
+
+ErrorOf = Callable[[requests.Response], tuple[int, str]]
+
+
+@pytest.fixture
+def error_of() -> ErrorOf:
+    """Read the status and error code of a Data Collector refusal."""
+    return lambda response: (response.status_code, response.json()["Error"])
