@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from moto.core.request import Request as MotoRequest
+    from moto.iam.models import AccessKey, User
 
 CALLER_KEY = "localcloud.caller_key"
 """Where a request's WSGI environment holds moto's record of the access key it says it is signed with."""
@@ -149,7 +150,8 @@ class IamFront(Front, IamResponse):
         """List the users of a path, by name."""
         prefix = self._get_param("PathPrefix") or "/"
         users = [user for user in self.backend.users.values() if user.path.startswith(prefix)]
-        return ActionResult(self._page("Users", users, lambda user: str(user.name), f"ListUsers {prefix}"))
+        page = self._page("Users", users, lambda user: str(user.name), f"ListUsers {prefix}")
+        return ActionResult(page | {"Users": [_listed_user(user) for user in page["Users"]]})
 
     def list_access_keys(self) -> ActionResult:
         """List the access keys of a user, or of the caller."""
@@ -157,7 +159,8 @@ class IamFront(Front, IamResponse):
         keys = self.backend.list_access_keys(name)
         listing = f"ListAccessKeys {name}"
         page = self._page("AccessKeyMetadata", keys, lambda key: str(key.access_key_id), listing)
-        return ActionResult(page | {"UserName": name})
+        listed = [_listed_key(key) for key in page["AccessKeyMetadata"]]
+        return ActionResult(page | {"UserName": name, "AccessKeyMetadata": listed})
 
     def get_access_key_last_used(self) -> ActionResult:
         """Tell the last use of a key of this account, and of no other (moto would look into all)."""
@@ -222,6 +225,27 @@ class IamFront(Front, IamResponse):
     def _invalid(self, name: str, value: object, constraint: str) -> NoReturn:
         message = f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {constraint}"
         raise RefusedError("iam", 400, "ValidationError", message)
+
+
+def _listed_user(user: User) -> dict[str, Any]:
+    """Give what ListUsers tells of a user, which leaves out tags and permissions boundary."""
+    return {
+        "Path": user.path,
+        "UserName": user.name,
+        "UserId": user.id,
+        "Arn": user.arn,
+        "CreateDate": user.create_date,
+        "PasswordLastUsed": user.password_last_used,
+    }
+
+
+def _listed_key(key: AccessKey) -> dict[str, Any]:
+    return {
+        "UserName": key.user_name,
+        "AccessKeyId": key.access_key_id,
+        "Status": key.status,
+        "CreateDate": key.create_date,
+    }
 
 
 class StsFront(Front, TokenResponse):

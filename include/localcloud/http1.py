@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of a request body that are kept: more than any service played here accepts."""
+BODYLESS = frozenset({204, 304})
+"""Statuses that are answered without a body and its length."""
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 READ_SIZE = 256 * 1024
 """Bytes asked of the socket at a time."""
@@ -72,6 +74,7 @@ class ServerConnection:
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=64 * 1024)
+        self._head = False
 
     async def request(self) -> Request | None:
         """Read the next request; None if the peer has closed the connection.
@@ -90,6 +93,7 @@ class ServerConnection:
             raise BadRequestError(str(error)) from error
 
     async def _rest_of(self, head: h11.Request) -> Request:
+        self._head = head.method == b"HEAD"
         if self._http.they_are_waiting_for_100_continue:
             self._send(h11.InformationalResponse(status_code=100, headers=[]))
         parts: list[bytes] = []
@@ -117,8 +121,9 @@ class ServerConnection:
 
     async def respond(self, response: Response, *, close: bool = False) -> None:
         """Send a response; the connection stays open unless `close` or the peer says otherwise."""
+        body = b"" if self._head or response.status in BODYLESS else response.body
         headers = [
-            ("Content-Length", str(len(response.body))),
+            *([] if response.status in BODYLESS else [("Content-Length", str(len(response.body)))]),
             ("Content-Type", response.content_type),
             *response.headers,
         ]
@@ -126,14 +131,10 @@ class ServerConnection:
             headers.append(("Connection", "close"))
         head = h11.Response(status_code=response.status, headers=headers, reason=response.reason.encode())
         data = self._http.send(head) or b""
-        data += self._http.send(h11.Data(data=response.body)) or b""
+        data += self._http.send(h11.Data(data=body)) or b""
         data += self._http.send(h11.EndOfMessage()) or b""
         self._writer.write(data)
         await self._writer.drain()
-
-    def leftover(self) -> bytes:
-        """Give what came after the last request."""
-        return self._http.trailing_data[0]
 
     def _send(self, event: h11.InformationalResponse) -> None:
         self._writer.write(self._http.send(event) or b"")

@@ -238,6 +238,8 @@ class Fault:
         object.__setattr__(self, "kind", FaultKind(self.kind))
         if (self.count is not None and self.count < 1) or self.after < 0 or self.seconds < 0:
             raise ValueError("A fault hits at least one request, after none or more, with no negative delay")
+        if not 200 <= self.status <= 599:  # noqa: PLR2004 - what HTTP knows as a final status
+            raise ValueError(f"A fault answers with a status from 200 to 599, not {self.status}")
         if self.kind is FaultKind.VANISH and self.user is None and self.access_key_id is None:
             raise ValueError("A vanish fault needs the user or the access_key_id that is to vanish")
 

@@ -27,6 +27,8 @@ def running_cloud() -> Iterator[LocalCloud]:
     """Start a local cloud with the default seed."""
     with LocalCloud() as cloud:
         yield cloud
+        log = (cloud.state_dir / "localcloud.log").read_text(encoding="utf-8").splitlines()
+    assert [line for line in log if not line.startswith("Local cloud ready")] == []
 
 
 @pytest.fixture

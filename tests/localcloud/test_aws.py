@@ -100,6 +100,15 @@ def test_path_prefix_selects_users(cloud: LocalCloud, aws: Aws) -> None:
     }
 
 
+def test_listed_users_have_no_tags(cloud: LocalCloud, aws: Aws) -> None:
+    """ListUsers tells path, name, id, ARN and date of a user, and no tags."""
+    listed = aws.client("iam").list_users(MaxItems=1000)["Users"]
+    tagged = {user.name for user in cloud.users(cloud.aws.account_id) if user.tags}
+
+    assert tagged
+    assert {frozenset(user) for user in listed} == {frozenset({"Path", "UserName", "UserId", "Arn", "CreateDate"})}
+
+
 def test_everything_that_iam_says_is_the_seeded_truth(cloud: LocalCloud, aws: Aws) -> None:
     """Walking an account as an audit does gives exactly the seeded keys."""
     account = cloud.aws.account_ids[1]

@@ -355,6 +355,22 @@ def test_foreign_body_can_be_injected(cloud: LocalCloud, collector: Collector) -
     assert cloud.tables() == {}
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_status_without_a_body_can_be_injected(cloud: LocalCloud, collector: Collector, status: int) -> None:
+    """A status that has no body is answered without one, and the connection lives on."""
+    cloud.inject(Fault(FaultKind.STATUS, status=status, body="x"))
+
+    assert (status, b"") == ((response := collector.send([{"x": 1}])).status_code, response.content)
+    assert collector.send([{"x": 1}]).status_code == 200
+
+
+def test_head_is_answered_without_a_body(cloud: LocalCloud, collector: Collector) -> None:
+    """A HEAD request gets headers alone."""
+    response = collector.session.head(f"https://{cloud.workspace.host}/api/logs", timeout=10)
+
+    assert (response.status_code, response.content) == (404, b"")
+
+
 def test_dropped_before_nothing_is_stored(cloud: LocalCloud, collector: Collector) -> None:
     """drop_before closes the connection and stores nothing."""
     cloud.inject(Fault(FaultKind.DROP_BEFORE))

@@ -182,6 +182,7 @@ def test_requests_can_be_filtered(cloud: LocalCloud, aws: Aws) -> None:
         {"kind": "vanish"},
         {"kind": "throttle", "count": 0},
         {"kind": "delay", "seconds": -1},
+        {"kind": "status", "status": 100},
         {},
     ],
 )
