@@ -5,11 +5,15 @@ Whoever may edit or test a connection could otherwise have a signature made for 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from keywatch.errors import ConfigurationError, HostNotAllowedError
+
+PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
+"""A host name, perhaps with a port. Where there is more, a backslash or a user, HTTP clients differ on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,18 @@ class AllowedHosts:
         """
         if self.lab:
             return
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise HostNotAllowedError(f"A URL cannot be read, so nothing was sent: {error}. Correct it.") from error
         host = (parts.hostname or "").lower()
         if parts.scheme != "https":
             raise HostNotAllowedError(
                 f"{parts.scheme or 'no scheme'}://{host} is not HTTPS, so nothing was sent. Use an https:// URL."
+            )
+        if not PLAIN_HOST.fullmatch(parts.netloc):
+            raise HostNotAllowedError(
+                f"A URL of {self.cloud} names more than a host and a port, so nothing was signed or sent. Correct it."
             )
         if not any(self._matches(host, domain) for domain in self.domains):
             raise HostNotAllowedError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import http.client
+from typing import Any, Final
 
 import requests
 import requests.adapters
@@ -11,6 +12,9 @@ from azure.core.pipeline.transport import RequestsTransport
 from keywatch.errors import CertificateError, TransientError, UnreachableError
 from keywatch.transport.hosts import AllowedHosts
 from keywatch.transport.settings import Transport
+
+BROKEN: Final = (BrokenPipeError, ConnectionResetError, http.client.HTTPException)
+"""What ends a connection that stood. Through a proxy, urllib3 calls that a ProxyError too."""
 
 
 class _TransportAdapter(requests.adapters.HTTPAdapter):
@@ -79,7 +83,7 @@ def network_error(error: requests.RequestException, host: str) -> CertificateErr
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return UnreachableError(f"{host} did not accept a connection in time. {_WHERE_TO_LOOK}")
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, requests.exceptions.ProxyError) and not isinstance(_innermost(error), BROKEN):
         return UnreachableError(f"The proxy did not connect to {host}: {_reason(error)}. {_WHERE_TO_LOOK}")
     if isinstance(error, requests.exceptions.ReadTimeout):
         return UnreachableError(f"{host} did not answer in time. {_WHERE_TO_LOOK}", perhaps_done=True)
@@ -91,10 +95,14 @@ def network_error(error: requests.RequestException, host: str) -> CertificateErr
 _WHERE_TO_LOOK = "Check the name, and transport.proxy and transport.no_proxy on the connection."
 
 
-def _reason(error: BaseException) -> str:
+def _innermost(error: BaseException) -> object:
     """Return the innermost reason, without the pool objects that wrap it."""
     inner: Any = error.args[0] if error.args else error
     inner = getattr(inner, "reason", inner)
     while isinstance(inner, BaseException) and inner.args and isinstance(inner.args[-1], BaseException):
         inner = inner.args[-1]
-    return str(inner).strip().rstrip(".")
+    return inner
+
+
+def _reason(error: BaseException) -> str:
+    return str(_innermost(error)).strip().rstrip(".")

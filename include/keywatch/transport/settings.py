@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
-
-from requests.utils import should_bypass_proxies
 
 from keywatch.errors import ConfigurationError
 
@@ -62,19 +62,19 @@ class Transport:
             ConfigurationError: A name is unknown, a value has the wrong type, or `verify` is false outside
                 a laboratory.
         """
+        if not isinstance(values, Mapping | None):
+            raise ConfigurationError("transport is not an object of names and values. Correct it on the connection.")
         values = dict(values or {})
         known = {f.name: f for f in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
             raise ConfigurationError(f"transport does not know {', '.join(unknown)}. It takes: {', '.join(known)}.")
         no_proxy = values.pop("no_proxy", None)
-        if isinstance(no_proxy, str):
-            no_proxy = no_proxy.split(",")
         try:
             transport = cls(
-                no_proxy=None if no_proxy is None else tuple(h.strip() for h in no_proxy if h.strip()),
+                no_proxy=None if no_proxy is None else _hosts(no_proxy),
                 **{name: _typed(name, value, cls()) for name, value in values.items() if value not in (None, "")},
             )
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise ConfigurationError(f"transport is not usable: {error}. Correct it on the connection.") from error
         if not transport.verify and not lab:
             raise ConfigurationError(
@@ -94,7 +94,7 @@ class Transport:
         proxy = self.proxy or _first(environ, "HTTPS_PROXY", "https_proxy") or DIRECT
         no_proxy = self.no_proxy
         if no_proxy is None:
-            no_proxy = tuple(h.strip() for h in (_first(environ, "NO_PROXY", "no_proxy") or "").split(",") if h.strip())
+            no_proxy = _hosts(_first(environ, "NO_PROXY", "no_proxy") or "")
         if self.verify and bundle and not Path(bundle).exists():
             raise ConfigurationError(f"The CA bundle {bundle} does not exist. Correct transport.ca_bundle.")
         if proxy != DIRECT and urlsplit(proxy).scheme not in ("http", "https"):
@@ -102,13 +102,17 @@ class Transport:
         return replace(self, ca_bundle=bundle, proxy=proxy, no_proxy=no_proxy)
 
     def proxies_for(self, url: str) -> dict[str, str]:
-        """Return the proxy to use for a URL, keyed by scheme; empty means a direct connection."""
-        if self.proxy in (None, DIRECT):
+        """Return the proxy to use for a URL, keyed by scheme; empty means a direct connection.
+
+        `requests.utils.should_bypass_proxies` is of no use here: it sets NO_PROXY in the environment while it looks,
+        which threads that look side by side leave behind.
+        """
+        host = urlsplit(url).hostname or ""
+        if not self.proxy or self.proxy == DIRECT:
             return {}
-        no_proxy = ",".join((*(self.no_proxy or ()), *NEVER_PROXIED))
-        if should_bypass_proxies(url, no_proxy=no_proxy):
+        if any(_covers(entry, host) for entry in (*(self.no_proxy or ()), *NEVER_PROXIED)):
             return {}
-        return {"http": self.proxy, "https": self.proxy} if self.proxy else {}
+        return {"http": self.proxy, "https": self.proxy}
 
     @property
     def trust(self) -> str | bool:
@@ -126,6 +130,25 @@ def _first(environ: Mapping[str, str], *names: str) -> str | None:
     return next((environ[name] for name in names if environ.get(name, "").strip()), None)
 
 
+def _hosts(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a connection's extras are untyped
+    """Read `no_proxy`, a list or a comma-separated string."""
+    entries = value.split(",") if isinstance(value, str) else list(value)
+    if not all(isinstance(entry, str) for entry in entries):
+        raise TypeError("no_proxy must be text, or a list of texts")
+    return tuple(entry.strip() for entry in entries if entry.strip())
+
+
+def _covers(entry: str, host: str) -> bool:
+    """Tell whether an entry of `no_proxy` means a host: `*`, a name and those below it, an address or a network."""
+    domain = entry.lower().removeprefix("*").lstrip(".")
+    if entry == "*" or host == domain or host.endswith(f".{domain}"):
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return False
+
+
 def _typed(name: str, value: Any, defaults: Transport) -> Any:  # noqa: ANN401 - a connection's extras are untyped
     default = getattr(defaults, name)
     if isinstance(default, bool):
@@ -134,7 +157,7 @@ def _typed(name: str, value: Any, defaults: Transport) -> Any:  # noqa: ANN401 -
         return value
     if isinstance(default, (int, float)):
         number = type(default)(value)
-        if isinstance(value, bool) or number <= 0:
+        if isinstance(value, bool) or not 0 < number < math.inf:
             raise ValueError(f"{name} must be a number above 0")
         return number
     if not isinstance(value, str):

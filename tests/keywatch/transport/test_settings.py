@@ -1,0 +1,230 @@
+"""`Transport`: from a connection's object, filled from the environment, obeyed for every host."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from keywatch.errors import ConfigurationError
+from keywatch.transport import Transport
+
+PROXY = "http://proxy.corp.example:3128"
+ELSEWHERE = "http://other.example:8080"
+
+
+def test_transport_from_nothing_has_the_defaults() -> None:
+    """A connection without a `transport` object gets the defaults."""
+    assert Transport() == Transport.from_mapping(None) == Transport.from_mapping({})
+
+
+def test_transport_from_mapping_takes_every_field() -> None:
+    """Every field can be given by its name, `no_proxy` as a list too."""
+    transport = Transport.from_mapping(
+        {
+            "ca_bundle": "/ca.pem",
+            "proxy": PROXY,
+            "no_proxy": ["a.example", " b.example "],
+            "verify": True,
+            "connect_timeout": 1,
+            "read_timeout": "2.5",
+            "attempts": "7",
+            "backoff": 0.5,
+            "max_backoff": 8,
+        }
+    )
+
+    assert Transport("/ca.pem", PROXY, ("a.example", "b.example"), True, 1.0, 2.5, 7, 0.5, 8.0) == transport  # noqa: FBT003
+
+
+def test_transport_no_proxy_in_one_string_is_split() -> None:
+    """A form has one line for `no_proxy`: commas separate, blanks do not count."""
+    assert Transport.from_mapping({"no_proxy": " a.example, ,.b.example,"}).no_proxy == ("a.example", ".b.example")
+
+
+def test_transport_blank_values_count_as_not_given() -> None:
+    """A form sends its empty lines as empty strings or null."""
+    assert Transport() == Transport.from_mapping({"ca_bundle": "", "proxy": None, "attempts": "", "no_proxy": None})
+
+
+def test_transport_with_unknown_names_says_which_it_knows() -> None:
+    """A misspelt name is refused rather than ignored."""
+    with pytest.raises(ConfigurationError, match=r"does not know cabundle, prxoy\. It takes: ca_bundle, proxy"):
+        Transport.from_mapping({"prxoy": PROXY, "cabundle": "/ca.pem"})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "http://proxy.corp.example",
+        ["proxy"],
+        {"verify": "false"},
+        {"verify": 0},
+        {"attempts": "many"},
+        {"attempts": 0},
+        {"attempts": True},
+        {"attempts": float("inf")},
+        {"read_timeout": -1},
+        {"read_timeout": "nan"},
+        {"backoff": []},
+        {"proxy": 3128},
+        {"ca_bundle": ["/ca.pem"]},
+        {"no_proxy": 5},
+        {"no_proxy": [1]},
+    ],
+    ids=str,
+)
+def test_transport_with_a_wrong_type_is_a_configuration_error(values: object) -> None:
+    """A value of the wrong type or out of range is refused in words of the connection."""
+    with pytest.raises(ConfigurationError, match="transport"):
+        Transport.from_mapping(cast("dict[str, Any]", values))
+
+
+def test_transport_without_verification_needs_a_laboratory() -> None:
+    """`verify: false` is refused outside a laboratory, and says what to do instead."""
+    with pytest.raises(ConfigurationError, match="ca_bundle"):
+        Transport.from_mapping({"verify": False})
+
+    assert Transport.from_mapping({"verify": False}, lab=True).trust is False
+
+
+def test_transport_resolve_fills_what_was_left_open(tmp_path: Path) -> None:
+    """What a connection leaves open comes from the environment."""
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    environ = {"REQUESTS_CA_BUNDLE": str(bundle), "HTTPS_PROXY": PROXY, "NO_PROXY": "a.example, b.example"}
+
+    assert Transport(str(bundle), PROXY, ("a.example", "b.example")) == Transport().resolve(environ)
+
+
+def test_transport_resolve_reads_the_other_spellings(tmp_path: Path) -> None:
+    """Curl's bundle and lower-case proxy variables count where the usual ones are blank."""
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    environ = {
+        "REQUESTS_CA_BUNDLE": "  ",
+        "CURL_CA_BUNDLE": str(bundle),
+        "HTTPS_PROXY": "",
+        "https_proxy": PROXY,
+        "NO_PROXY": " ",
+        "no_proxy": "a.example",
+    }
+
+    assert Transport(str(bundle), PROXY, ("a.example",)) == Transport().resolve(environ)
+
+
+def test_transport_resolve_of_an_empty_environment_connects_directly() -> None:
+    """Without any setting there is no proxy, and the public authorities are trusted."""
+    resolved = Transport().resolve({"HTTPS_PROXY": " "})
+
+    assert resolved.proxies_for("https://iam.amazonaws.com/") == {}
+    assert resolved.trust is True
+
+
+def test_transport_explicit_values_beat_the_environment(tmp_path: Path) -> None:
+    """What a connection says wins over the environment."""
+    ours, theirs = tmp_path / "ours.pem", tmp_path / "theirs.pem"
+    ours.touch()
+    theirs.touch()
+    explicit = Transport(str(ours), PROXY, ())
+    environ = {"REQUESTS_CA_BUNDLE": str(theirs), "HTTPS_PROXY": ELSEWHERE, "NO_PROXY": "*"}
+
+    assert explicit == explicit.resolve(environ)
+
+
+def test_transport_direct_means_no_proxy_whatever_the_environment_says() -> None:
+    """`direct` switches off a proxy that the environment names."""
+    resolved = Transport(proxy="direct").resolve({"HTTPS_PROXY": ELSEWHERE})
+
+    assert resolved.proxies_for("https://iam.amazonaws.com/") == {}
+
+
+def test_transport_with_a_missing_bundle_is_refused() -> None:
+    """A CA bundle that is not there is found before the first request."""
+    with pytest.raises(ConfigurationError, match=r"/not/there\.pem does not exist"):
+        Transport(ca_bundle="/not/there.pem").resolve({})
+
+
+def test_transport_with_a_bad_proxy_is_refused_without_its_password() -> None:
+    """A proxy that is no http(s) URL is refused, and its password stays out of the message."""
+    with pytest.raises(ConfigurationError, match=r"transport\.proxy") as caught:
+        Transport(proxy="socks5://me:hunter2@proxy.example").resolve({})
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_transport_shows_no_proxy_password() -> None:
+    """A proxy's user and password are in no repr."""
+    transport = Transport(proxy="http://me:hunter2@proxy.example").resolve({})
+
+    assert "hunter2" not in repr(transport)
+    assert {"https": "http://me:hunter2@proxy.example"}.items() <= transport.proxies_for("https://a.example").items()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "corp.example",
+        "vault.corp.example",
+        "VAULT.Corp.Example",
+        "below.dotted.example",
+        "below.starred.example",
+        "10.1.2.3",
+        "[fd00::7]",
+        "169.254.169.254",
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+    ],
+)
+def test_transport_no_proxy_covers(host: str) -> None:
+    """Listed hosts, names below listed domains, listed networks, the metadata address and the machine go direct."""
+    no_proxy = ("corp.example", ".dotted.example", "*.starred.example", "10.0.0.0/8", "fd00::/16")
+
+    assert Transport(proxy=PROXY, no_proxy=no_proxy).proxies_for(f"https://{host}:8443/path") == {}
+
+
+@pytest.mark.parametrize("host", ["iam.amazonaws.com", "notcorp.example", "corp.example.net", "11.1.2.3"])
+def test_transport_no_proxy_does_not_cover(host: str) -> None:
+    """A host whose name merely ends alike, and everything else, goes through the proxy."""
+    no_proxy = ("corp.example", "10.0.0.0/8")
+
+    assert Transport(proxy=PROXY, no_proxy=no_proxy).proxies_for(f"https://{host}/") == {"http": PROXY, "https": PROXY}
+
+
+def test_transport_no_proxy_star_covers_everything() -> None:
+    """`*` switches the proxy off."""
+    assert Transport(proxy=PROXY, no_proxy=("*",)).proxies_for("https://iam.amazonaws.com/") == {}
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_transport_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that ask for proxies side by side leave the process's NO_PROXY as it was."""
+    monkeypatch.setenv("no_proxy", "as.it.was")
+    transport = Transport(proxy=PROXY, no_proxy=("a.example",))
+
+    def ask() -> None:
+        for _ in range(300):
+            transport.proxies_for("https://iam.amazonaws.com/")
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert os.environ["no_proxy"] == "as.it.was"
