@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 from botocore.model import OperationNotFoundError
 from moto.core.request import Request as MotoRequest
 
-from localcloud.aws_errors import XML, RefusedError, denial, error_response, resource_words
+from localcloud.aws_errors import RefusedError, denial, error_response, resource_words
 from localcloud.aws_fronts import CALLER_KEY, IamFront, Markers, StsFront
+from localcloud.aws_xml import XML
 from localcloud.http1 import Request, Response
 from localcloud.model import Fault, FaultKind
 from localcloud.service import Call

@@ -1,19 +1,12 @@
-"""AWS's query-protocol errors: the XML, and the words that IAM and STS use for a refusal."""
+"""How IAM and STS refuse: as an exception inside moto's dispatch, as a response, and in which words."""
 
 from __future__ import annotations
 
-import uuid
-from xml.sax.saxutils import escape
-
 from werkzeug.exceptions import HTTPException
 
+from localcloud.aws_xml import XML, error_xml
 from localcloud.http1 import Response
 
-XML = "text/xml"
-NAMESPACES = {
-    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
-    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
-}
 SERVICE_FAULT = 500
 """From this HTTP status on, the error's Type is Receiver."""
 
@@ -22,7 +15,7 @@ class RefusedError(HTTPException):
     """A refusal, raised inside moto's dispatch, which hands its description on as the body."""
 
     def __init__(self, service: str, status: int, code: str, message: str) -> None:
-        super().__init__(error_xml(service, status, code, message))
+        super().__init__(_body(service, status, code, message))
         self.code = status
         self.error = code
         self.message = message
@@ -32,19 +25,13 @@ class RefusedError(HTTPException):
         return [("Content-Type", XML)]
 
 
-def error_xml(service: str, status: int, code: str, message: str) -> str:
-    """Write the error body that botocore parses."""
-    kind = "Receiver" if status >= SERVICE_FAULT else "Sender"
-    return (
-        f'<ErrorResponse xmlns="{NAMESPACES[service]}"><Error><Type>{kind}</Type>'
-        f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
-        f"<RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
-    )
+def _body(service: str, status: int, code: str, message: str) -> str:
+    return error_xml(service, "Receiver" if status >= SERVICE_FAULT else "Sender", code, message)
 
 
 def error_response(service: str, status: int, code: str, message: str) -> Response:
     """Make the error a response."""
-    body = error_xml(service, status, code, message).encode()
+    body = _body(service, status, code, message).encode()
     return Response(status, body, XML, error=code)
 
 

@@ -22,6 +22,7 @@ from moto.sts.models import sts_backends
 from moto.sts.responses import TokenResponse
 
 from localcloud.aws_errors import RefusedError, denial, resource_words
+from localcloud.aws_xml import answer_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +91,8 @@ class CheckedRequest(IAMRequest):
 class Front(BaseResponse):
     """moto's way of answering, with two differences.
 
-    The actions of an audit are called directly: moto would list all its methods by reflection at each request. And a
+    The actions of an audit are called directly, where moto would list all its methods by reflection at each request,
+    and may answer with a dictionary, which is written as XML without looking into botocore's model. And a
     call does not count as a use of its access key: IAM shows a use minutes later, here the seeded truth stays true.
     """
 
@@ -115,6 +117,8 @@ class Front(BaseResponse):
             result = getattr(self, camelcase_to_underscores(action))()
         except ServiceException as error:
             result = ActionResult(error)
+        if isinstance(result, dict):
+            return 200, {}, answer_xml(str(self.service_name), action, result)
         return self.serialized(result)
 
 
@@ -146,23 +150,23 @@ class IamFront(Front, IamResponse):
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
         self._authenticate_and_authorize_action(CheckedRequest, resource)
 
-    def list_users(self) -> ActionResult:
+    def list_users(self) -> dict[str, Any]:  # type: ignore[override]
         """List the users of a path, by name."""
         prefix = self._get_param("PathPrefix") or "/"
         users = [user for user in self.backend.users.values() if user.path.startswith(prefix)]
         page = self._page("Users", users, lambda user: str(user.name), f"ListUsers {prefix}")
-        return ActionResult(page | {"Users": [_listed_user(user) for user in page["Users"]]})
+        return page | {"Users": [_listed_user(user) for user in page["Users"]]}
 
-    def list_access_keys(self) -> ActionResult:
+    def list_access_keys(self) -> dict[str, Any]:  # type: ignore[override]
         """List the access keys of a user, or of the caller."""
         name = self._get_param("UserName") or self._own_name()
         keys = self.backend.list_access_keys(name)
         listing = f"ListAccessKeys {name}"
         page = self._page("AccessKeyMetadata", keys, lambda key: str(key.access_key_id), listing)
         listed = [_listed_key(key) for key in page["AccessKeyMetadata"]]
-        return ActionResult(page | {"UserName": name, "AccessKeyMetadata": listed})
+        return page | {"AccessKeyMetadata": listed}
 
-    def get_access_key_last_used(self) -> ActionResult:
+    def get_access_key_last_used(self) -> dict[str, Any]:  # type: ignore[override]
         """Tell the last use of a key of this account, and of no other (moto would look into all)."""
         key_id = self._get_param("AccessKeyId")
         key = self.backend.access_keys.get(key_id)
@@ -176,7 +180,7 @@ class IamFront(Front, IamResponse):
                 "ServiceName": key.last_used.service,
                 "Region": key.last_used.region,
             }
-        return ActionResult({"UserName": key.user_name, "AccessKeyLastUsed": used})
+        return {"UserName": key.user_name, "AccessKeyLastUsed": used}
 
     def get_account_summary(self) -> ActionResult:
         """Give moto's summary, with the root user's access keys."""
