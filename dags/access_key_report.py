@@ -10,7 +10,7 @@ names it.
 
 **Before the first run.** An `aws` connection whose identity may `iam:GetAccountSummary`, `iam:ListUsers`,
 `iam:ListAccessKeys` and `iam:GetAccessKeyLastUsed` (and, for other accounts, `sts:AssumeRole` on the role given), and
-a destination connection. Press *Test* on both.
+a destination connection; press *Test* on it.
 
 **When it fails**
 - `verdict` is red: read its log. It names every account that was not read, with the reason. Everything else has been
@@ -25,6 +25,7 @@ shows each key once.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Asset, Param, dag, task, task_group
@@ -39,6 +40,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
 
 @dag(
     schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
@@ -78,7 +80,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
         "chunk_limit": Param(
             None,
             type=["null", "integer"],
-            minimum=1_000,
+            minimum=200,
             title="Chunk limit (bytes)",
             description="The most bytes of one request. Empty: what the destination allows.",
         ),

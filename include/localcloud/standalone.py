@@ -86,12 +86,13 @@ class Standalone:
             return [main, *main.children(recursive=True)]
         return []
 
-    def api(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - JSON
+    def api(self, method: str, path: str, *, base: str = "/api/v2", **options: Any) -> Any:  # noqa: ANN401 - JSON
         """Ask Airflow's REST API, as admin, and return its JSON.
 
         Args:
             method: HTTP method.
-            path: Below `/api/v2`.
+            path: Below `base`.
+            base: `/api/v2`, or `/ui` for what only Airflow's own pages ask.
             options: For `requests.request`.
 
         Raises:
@@ -102,7 +103,7 @@ class Standalone:
             login = {"username": "admin", "password": self.password}
             token = session.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"]
             headers = {"Authorization": f"Bearer {token}"}
-            answer = session.request(method, f"{self.url}/api/v2{path}", headers=headers, timeout=60, **options)
+            answer = session.request(method, f"{self.url}{base}{path}", headers=headers, timeout=60, **options)
         if not answer.ok:
             raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
         return answer.json() if answer.content else None

@@ -21,6 +21,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 
 from keywatch.access_keys.record import ROOT_USER, RawAccessKey, iso_time, shorten
 from keywatch.errors import (
@@ -33,6 +34,7 @@ from keywatch.errors import (
     UnreachableError,
 )
 from keywatch.progress import Progress
+from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -275,6 +277,12 @@ def aws_errors(account_id: str, action: str) -> Iterator[None]:
             f"AWS cannot be reached for {action}: {error}. Check the network, and `config_kwargs.proxies` in the aws "
             "connection's extras."
         ) from error
+    except ResponseParserError:
+        # Not chained: its text is the whole answer, full access key ids included.
+        raise AwsServiceError(
+            f"What answered {action} in AWS account {account_id} was cut short, or came from something in between. "
+            "Check `config_kwargs.proxies` in the aws connection's extras."
+        ) from None
     except BotoCoreError as error:
         raise AwsServiceError(f"{action} in AWS account {account_id} failed: {error}.") from error
 
@@ -311,12 +319,3 @@ def _principal(message: str) -> str:
     """Find who was denied in "User: arn:... is not authorized to perform: ..."."""
     match = re.search(r"arn:aws[\w-]*:\S+", message)
     return match[0] if match else ""
-
-
-def keep_wire_logs_quiet() -> None:
-    """Keep botocore's loggers at INFO or above: at DEBUG they write whole bodies, full access key ids included."""
-    for name in ("botocore", "boto3", *logging.root.manager.loggerDict):
-        if name.split(".")[0] in ("botocore", "boto3"):
-            logger = logging.getLogger(name)
-            if name in ("botocore", "boto3") or logger.level != logging.NOTSET:
-                logger.setLevel(max(logger.level, logging.INFO))

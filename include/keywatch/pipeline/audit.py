@@ -112,8 +112,8 @@ def _status(outcome: AccountOutcome | None, batch: int, rejected: int, *, delive
         return outcome["status"], outcome["reason"]
     if not delivered:
         return "failed", (
-            f"{outcome['keys']} keys were read but not all delivered: look at the logs of tasks audit.transform and audit.load, "
-            f"map index {batch}, then clear them"
+            f"{outcome['keys']} keys were read but not all delivered: look at the logs of tasks audit.transform and "
+            f"audit.load, map index {batch}, then clear them"
         )
     if rejected:
         return "partial", f"{rejected} of {outcome['keys']} keys were rejected: see the dead letters"

@@ -8,6 +8,7 @@ from botocore.config import Config
 
 from keywatch.transport.hosts import AllowedHosts
 from keywatch.transport.settings import Transport
+from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
 if TYPE_CHECKING:
     import boto3
@@ -24,7 +25,8 @@ def aws_client(
 ) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     """Make a boto3 client that obeys the transport and talks to one of the given hosts.
 
-    botocore has no `no_proxy` beside explicit proxies, so the proxy is decided here, by the client's endpoint.
+    botocore has no `no_proxy` beside explicit proxies, so the proxy is decided here, by the client's endpoint. Its
+    debug logs are switched off.
 
     Args:
         session: Whose credentials and region are used.
@@ -38,6 +40,7 @@ def aws_client(
         ConfigurationError: The transport cannot be resolved.
         HostNotAllowedError: The endpoint is outside the cloud; no request has been made.
     """
+    keep_wire_logs_quiet()
     resolved = transport.resolve()
 
     def make(url: str | None) -> Any:  # noqa: ANN401 - as above

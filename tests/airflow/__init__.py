@@ -1,0 +1,1 @@
+"""Airflow itself, from the outside: its command line, its REST API, its processes."""
