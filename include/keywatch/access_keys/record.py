@@ -64,7 +64,7 @@ def stable_id(prefix: str, *parts: str) -> str:
 
     Not hexadecimal: the Data Collector takes 32 hexadecimal characters for a GUID and renames the column.
     """
-    digest = hashlib.sha256("\n".join(parts).encode()).digest()
+    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).digest()
     return prefix + base64.b32encode(digest)[:26].decode("ascii")
 
 

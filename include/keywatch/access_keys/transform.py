@@ -14,6 +14,7 @@ IAM_ARN: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{
 """A user's or root's ARN in any partition (IAM user guide, "IAM identifiers")."""
 
 REQUIRED: Final = ("user_name", "user_arn", "last_used_source", "snapshot_time")
+OPTIONAL: Final = ("account_name", "access_key_id", "status", "last_used_region", "last_used_service")
 NOT_AVAILABLE: Final = "N/A"
 """What IAM says for region and service of a key that was never used."""
 
@@ -30,6 +31,8 @@ def transform_row(raw: RawAccessKey | Mapping[str, Any], run_id: str) -> AccessK
     """
     if missing := [name for name in REQUIRED if not isinstance(raw.get(name), str)]:
         raise _malformed(raw, f"{', '.join(missing)} missing")
+    if odd := [name for name in OPTIONAL if not isinstance(raw.get(name), str | None)]:
+        raise _malformed(raw, f"{', '.join(odd)} is not text")
     partition, account = _arn_parts(raw)
     snapshot = _time(raw, "snapshot_time")
     if snapshot is None:
