@@ -1,0 +1,101 @@
+"""Destinations in memory, which accept, refuse and lose answers as a test asks."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from keywatch.errors import RequestTooLargeError, UnreachableError
+from keywatch.log_analytics.destination import Sent
+
+
+class MemoryDestination:
+    """Keeps the bodies that it accepts.
+
+    Args:
+        max_bytes: As the destination says.
+        accepts: The most bytes that it really accepts; more is too large.
+        errors: Raised by the next calls, one each; None lets a call pass.
+        seconds: How long each call takes.
+
+    Attributes:
+        bodies: Accepted, in order.
+        calls: How often it was asked.
+        busiest: The most calls at the same time.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int = 10_000,
+        *,
+        accepts: int | None = None,
+        errors: Iterable[Exception | None] = (),
+        seconds: float = 0.0,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._accepts = accepts
+        self._errors = list(errors)
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._busy = 0
+        self.bodies: list[bytes] = []
+        self.calls = 0
+        self.busiest = 0
+
+    @property
+    def max_bytes(self) -> int:
+        """The most bytes that one body may have."""
+        return self._max_bytes
+
+    @property
+    def records(self) -> list[Any]:
+        """Every record accepted, in order of arrival, copies included."""
+        return [record for body in self.bodies for record in json.loads(body)]
+
+    def send(self, body: bytes) -> Sent:
+        """Accept a body, or do what the test asked for."""
+        with self._lock:
+            self.calls += 1
+            self._busy += 1
+            self.busiest = max(self.busiest, self._busy)
+            error = self._errors.pop(0) if self._errors else None
+        try:
+            time.sleep(self._seconds)
+            if self._accepts is not None and len(body) > self._accepts:
+                raise RequestTooLargeError(f"{len(body)} bytes are too many")
+            if error is not None:
+                raise error
+            with self._lock:
+                self.bodies.append(body)
+            return Sent()
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+
+class MortalDestination(MemoryDestination):
+    """Accepts some bodies; at the next one, the process dies.
+
+    Args:
+        sends: Bodies accepted before.
+        stored: Whether the last body is stored before the end, its answer lost.
+    """
+
+    def __init__(self, max_bytes: int, sends: int, *, stored: bool) -> None:
+        super().__init__(max_bytes)
+        self._sends = sends
+        self._stored = stored
+
+    def send(self, body: bytes) -> Sent:
+        """Accept a body, or die."""
+        with self._lock:
+            self._sends -= 1
+            dies = self._sends < 0
+        if not dies:
+            return super().send(body)
+        if self._stored and self._sends == -1:
+            super().send(body)
+        raise UnreachableError("killed", perhaps_done=self._stored)
