@@ -162,6 +162,11 @@ def _unauthorized(answer: Answer) -> KeywatchError:
     )
 
 
+def _forbidden(answer: Answer) -> KeywatchError:
+    """The service says why; a page is a proxy's that forbids the host."""
+    return _unauthorized(answer) if answer.code or not answer.content.strip() else _not_the_service(answer)
+
+
 def _seconds_ahead(answer: Answer) -> float | None:
     """Return how far this machine's clock is ahead of the service's."""
     try:
@@ -178,7 +183,7 @@ BY_CODE: Final[Mapping[str, Callable[[Answer], KeywatchError]]] = {
     "MissingLogType": _bad_log_type,
 }
 BY_STATUS: Final[Mapping[int, Callable[[Answer], KeywatchError]]] = {
-    HTTPStatus.FORBIDDEN: _unauthorized,
+    HTTPStatus.FORBIDDEN: _forbidden,
     HTTPStatus.NOT_FOUND: _not_found,
     HTTPStatus.REQUEST_TIMEOUT: _timed_out,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _too_large,

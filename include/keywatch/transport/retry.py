@@ -23,7 +23,7 @@ def retrying(transport: Transport, log: logging.Logger) -> tenacity.Retrying:
     A service that says how long to wait is obeyed, up to `MAX_RETRY_AFTER`. The last error is raised as it is.
     """
     exponential = tenacity.wait_exponential_jitter(
-        initial=transport.backoff, max=transport.max_backoff, jitter=transport.backoff
+        multiplier=transport.backoff, max=transport.max_backoff, jitter=transport.backoff
     )
 
     def wait(state: tenacity.RetryCallState) -> float:
