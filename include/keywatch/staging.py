@@ -25,7 +25,7 @@ class StagingPath(Protocol):
 
     def __truediv__(self, key: str, /) -> Self: ...
 
-    def open(self, mode: str = "r") -> Any:  # noqa: ANN401 - text or binary, as the mode says
+    def open(self, mode: str) -> Any:  # noqa: ANN401 - text or binary, as the mode says
         """Open the file."""
         ...
 

@@ -77,25 +77,34 @@ class MemoryDestination:
 
 
 class MortalDestination(MemoryDestination):
-    """Accepts some bodies; at the next one, the process dies.
+    """Accepts some bodies; then the process dies, and nothing gets an answer any more.
 
     Args:
+        max_bytes: As the destination says.
         sends: Bodies accepted before.
-        stored: Whether the last body is stored before the end, its answer lost.
+        stored: Whether the body at which it dies is stored all the same.
+        accepts: The most bytes that it really accepts.
+
+    Attributes:
+        unanswered: Bodies stored without an answer.
     """
 
-    def __init__(self, max_bytes: int, sends: int, *, stored: bool) -> None:
-        super().__init__(max_bytes)
+    def __init__(self, max_bytes: int, sends: int, *, stored: bool, accepts: int | None = None) -> None:
+        super().__init__(max_bytes, accepts=accepts)
         self._sends = sends
         self._stored = stored
+        self.unanswered: list[bytes] = []
 
     def send(self, body: bytes) -> Sent:
         """Accept a body, or die."""
+        if self._accepts is not None and len(body) > self._accepts:
+            return super().send(body)
         with self._lock:
             self._sends -= 1
-            dies = self._sends < 0
-        if not dies:
+            left = self._sends
+        if left >= 0:
             return super().send(body)
-        if self._stored and self._sends == -1:
+        if self._stored and left == -1:
             super().send(body)
+            self.unanswered.append(body)
         raise UnreachableError("killed", perhaps_done=self._stored)

@@ -1,0 +1,120 @@
+"""Receipts: what they prove, and what they do not."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywatch.errors import StagingGoneError
+from keywatch.log_analytics.chunk import Chunk
+from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, uncovered_lines
+from keywatch.staging import line_writer
+
+LINES = [f'{{"n":{number}}}'.encode() for number in range(12)]
+
+
+def write(path: Path, lines: list[bytes]) -> None:
+    """Stage some lines."""
+    with line_writer(path) as writer:
+        for line in lines:
+            writer.write(line)
+
+
+def receipt(first: int, count: int) -> Receipt:
+    """Make the receipt of a range of `LINES`."""
+    return Receipt.of(Chunk(first, tuple(LINES[first : first + count])))
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Path:
+    """Stage `LINES`."""
+    path = tmp_path / "records.ndjson"
+    write(path, LINES)
+    return path
+
+
+def test_receipt_book_gives_back_what_was_written(tmp_path: Path) -> None:
+    """Receipts come back by position, in whatever order they were written."""
+    book = ReceiptBook(tmp_path / "receipts")
+    for first in (5, 0, 3):
+        book.write(receipt(first, 2))
+
+    assert ReceiptBook(tmp_path / "receipts").read() == [receipt(0, 2), receipt(3, 2), receipt(5, 2)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"first":0,"count":2}',
+        b'{"first":-1,"count":2,"sha256":"00"}',
+        b'{"first":0,"count":0,"sha256":"00"}',
+        b'{"first":"0","count":2,"sha256":"00"}',
+    ],
+)
+def test_receipt_that_cannot_be_read_counts_as_none(content: bytes, tmp_path: Path) -> None:
+    """A receipt cut short in writing, or something else in its place, proves nothing and hurts nothing."""
+    book = ReceiptBook(tmp_path / "receipts")
+    book.write(receipt(0, 2))
+    (tmp_path / "receipts" / "000000000002-2-x.json").write_bytes(content)
+
+    assert book.read() == [receipt(0, 2)]
+
+
+def test_covered_without_receipts_does_not_read_the_file(tmp_path: Path) -> None:
+    """A first attempt reads the file once, to send it."""
+    assert covered(tmp_path / "not there", []) == []
+
+
+def test_covered_of_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
+    """Receipts without their file are an error that says what to clear."""
+    with pytest.raises(StagingGoneError, match="Clear the whole run"):
+        covered(tmp_path / "records.ndjson", [receipt(0, 2)])
+
+
+def test_receipt_of_an_altered_file_lapses(staged: Path) -> None:
+    """A receipt counts for the bytes it was made of; other receipts of the file stay good."""
+    write(staged, [*LINES[:4], b'{"n":"altered"}', *LINES[5:]])
+
+    assert covered(staged, [receipt(0, 3), receipt(3, 3), receipt(6, 3)]) == [range(3), range(6, 9)]
+
+
+def test_receipt_of_a_shortened_file_lapses(staged: Path) -> None:
+    """A receipt that reaches beyond the file's end proves nothing."""
+    write(staged, LINES[:5])
+
+    assert covered(staged, [receipt(0, 3), receipt(3, 3)]) == [range(3)]
+
+
+def test_receipt_of_a_shifted_file_lapses(staged: Path) -> None:
+    """The same lines elsewhere in the file are other records."""
+    write(staged, [b"{}", *LINES])
+
+    assert covered(staged, [receipt(0, 3), receipt(3, 3)]) == []
+
+
+RANGES = st.lists(st.tuples(st.integers(0, 11), st.integers(1, 12)), max_size=8)
+
+
+@given(RANGES)
+def test_covered_and_uncovered_are_the_file(ranges: list[tuple[int, int]]) -> None:
+    """Overlapping, nested and touching receipts prove exactly the lines they name; all others are still to be sent."""
+    receipts = [receipt(first, min(count, 12 - first)) for first, count in ranges]
+    proven = {index for each in receipts for index in range(each.first, each.first + each.count)}
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "records.ndjson"
+        write(path, LINES)
+        spans = covered(path, receipts)
+        rest = list(uncovered_lines(path, spans))
+
+    assert [index for span in spans for index in span] == sorted(proven)
+    assert rest == [(index, line) for index, line in enumerate(LINES) if index not in proven]
