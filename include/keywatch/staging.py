@@ -102,11 +102,13 @@ class LineWriter:
 
 @contextlib.contextmanager
 def line_writer(path: StagingPath) -> Iterator[LineWriter]:
-    """Open a staged file for writing, in place of whatever was there."""
+    """Open a staged file for writing, in place of whatever was there. What was written stays if an error follows."""
     with path.open("wb") as file:
         writer = LineWriter(file)
-        yield writer
-        writer.flush()
+        try:
+            yield writer
+        finally:
+            writer.flush()
 
 
 def read_lines(path: StagingPath) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from keywatch.access_keys.extract import Account
+from keywatch.access_keys.record import Account
 from keywatch.pipeline.extract import extract_batch
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.list_accounts import DEFAULT_BATCH_SIZE

@@ -10,7 +10,8 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.sdk import BaseHook
 
 from keywatch.access_keys.accounts import assume_role, caller_account
-from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, Account, iam_config
+from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, iam_config
+from keywatch.access_keys.record import Account
 from keywatch.errors import ConfigurationError
 from keywatch.transport import AWS_HOSTS, Transport
 from keywatch.transport.aws import aws_client

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from keywatch.access_keys.accounts import assume_role
-from keywatch.access_keys.extract import Account
+from keywatch.access_keys.record import Account
 from localcloud import LocalCloud
 from tests.keywatch.reach import auditor, iam_client, sts_client
 

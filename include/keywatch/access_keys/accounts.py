@@ -8,7 +8,8 @@ import boto3
 import botocore.session
 from botocore.credentials import RefreshableCredentials
 
-from keywatch.access_keys.extract import Account, aws_errors
+from keywatch.access_keys.aws_errors import aws_errors
+from keywatch.access_keys.record import Account
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSLError,
-)
-from botocore.parsers import ResponseParserError
 
-from keywatch.access_keys.record import ROOT_USER, RawAccessKey, iso_time, shorten
-from keywatch.errors import (
-    AccessDeniedError,
-    AwsCredentialsError,
-    AwsServiceError,
-    CertificateError,
-    KeywatchError,
-    ThrottledError,
-    UnreachableError,
-)
+from keywatch.access_keys.aws_errors import GoneError, aws_errors
+from keywatch.access_keys.record import ROOT_USER, Account, RawAccessKey, iso_time, shorten
+from keywatch.errors import AccessDeniedError
 from keywatch.progress import Progress
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
@@ -46,25 +27,6 @@ PAGE_SIZE: Final = 1_000
 """The most users or keys that IAM puts on one page (IAM API reference, `MaxItems`)."""
 
 DEFAULT_CONCURRENCY: Final = 32
-
-ACCESS_KEY_ID: Final = re.compile(r"\b(A[A-Z]{3})[A-Z0-9]{8,}([A-Z0-9]{4})\b")
-"""An access key id of any kind, in running text (IAM user guide, "Unique identifiers")."""
-
-CREDENTIAL_CODES: Final = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "InvalidClientTokenId",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
-DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-THROTTLE_CODES: Final = frozenset(
-    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
-)
 
 T = TypeVar("T")
 
@@ -82,19 +44,6 @@ class ExtractionCounts:
     users: int = 0
     keys: int = 0
     gone: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An AWS account.
-
-    Attributes:
-        id: 12 digits.
-        name: Its name in the organisation, if known.
-    """
-
-    id: str
-    name: str | None = None
 
 
 def iam_config(concurrency: int = DEFAULT_CONCURRENCY) -> Config:
@@ -155,7 +104,7 @@ class AccessKeyExtraction:
 
     def _rows(self) -> Iterator[RawAccessKey]:
         yield from self._root_keys()
-        pending: set[Future[list[RawAccessKey]]] = set()
+        pending: set[Future[tuple[list[RawAccessKey], int]]] = set()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="iam")
         try:
             for user in self._users():
@@ -169,10 +118,11 @@ class AccessKeyExtraction:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    @staticmethod
-    def _results(done: set[Future[list[RawAccessKey]]]) -> Iterator[RawAccessKey]:
+    def _results(self, done: set[Future[tuple[list[RawAccessKey], int]]]) -> Iterator[RawAccessKey]:
         for future in done:
-            yield from future.result()
+            rows, gone = future.result()
+            self.counts.gone += gone
+            yield from rows
 
     def _root_keys(self) -> Iterator[RawAccessKey]:
         summary = self._ask("iam:GetAccountSummary", self._iam.get_account_summary)["SummaryMap"]
@@ -186,17 +136,20 @@ class AccessKeyExtraction:
             self.counts.users += len(page["Users"])
             yield from page["Users"]
 
-    def _keys_of(self, user: UserTypeDef) -> list[RawAccessKey]:
-        """Read one user's keys; at most two, rarely more."""
+    def _keys_of(self, user: UserTypeDef) -> tuple[list[RawAccessKey], int]:
+        """Read one user's keys, at most two, rarely more; count what was deleted meanwhile."""
+        try:
+            keys = self._list_keys(user)
+        except GoneError:
+            return [], 1
+        rows = [self._key_row(user, slot, key) for slot, key in enumerate(keys, start=1)]
+        found = [row for row in rows if row]
+        return found, len(rows) - len(found)
+
+    def _list_keys(self, user: UserTypeDef) -> list[AccessKeyMetadataTypeDef]:
         paginator = self._iam.get_paginator("list_access_keys")
         pages = paginator.paginate(UserName=user["UserName"], PaginationConfig={"PageSize": PAGE_SIZE})
-        try:
-            keys = self._ask("iam:ListAccessKeys", lambda: [key for page in pages for key in page["AccessKeyMetadata"]])
-        except _GoneError:
-            self.counts.gone += 1
-            return []
-        rows = (self._key_row(user, slot, key) for slot, key in enumerate(keys, start=1))
-        return [row for row in rows if row]
+        return self._ask("iam:ListAccessKeys", lambda: [key for page in pages for key in page["AccessKeyMetadata"]])
 
     def _key_row(self, user: UserTypeDef, slot: int, key: AccessKeyMetadataTypeDef) -> RawAccessKey | None:
         key_id = key["AccessKeyId"]
@@ -204,8 +157,10 @@ class AccessKeyExtraction:
             answer = self._ask(
                 "iam:GetAccessKeyLastUsed", lambda: self._iam.get_access_key_last_used(AccessKeyId=key_id)
             )
-        except _GoneError:
-            self.counts.gone += 1
+        except (GoneError, AccessDeniedError) as error:
+            # IAM's model lists no error for an unknown key here, so a refusal may mean that it is gone.
+            if isinstance(error, AccessDeniedError) and self._is_listed(user, key_id):
+                raise
             return None
         used = answer["AccessKeyLastUsed"]
         used_date = used.get("LastUsedDate")
@@ -217,6 +172,12 @@ class AccessKeyExtraction:
         row["last_used_region"] = used.get("Region")
         row["last_used_service"] = used.get("ServiceName")
         return row
+
+    def _is_listed(self, user: UserTypeDef, key_id: str) -> bool:
+        try:
+            return any(key["AccessKeyId"] == key_id for key in self._list_keys(user))
+        except GoneError:
+            return False
 
     def _row(self, user_name: str, user_arn: str, slot: int) -> RawAccessKey:
         return RawAccessKey(
@@ -237,85 +198,3 @@ class AccessKeyExtraction:
     def _ask(self, action: str, call: Callable[[], T]) -> T:
         with aws_errors(self._account.id, action):
             return call()
-
-
-class _GoneError(KeywatchError):
-    """The user or key was deleted between two calls."""
-
-
-@contextmanager
-def aws_errors(account_id: str, action: str) -> Iterator[None]:
-    """Turn botocore's errors into Keywatch's, with no access key id left in them.
-
-    Args:
-        account_id: For the message, 12 digits.
-        action: What is being asked, as IAM policies name it.
-
-    Raises:
-        AccessDeniedError: AWS denies the action.
-        AwsCredentialsError: AWS does not accept the credentials, or there are none.
-        ThrottledError: AWS throttles even after botocore's retries.
-        CertificateError: The TLS certificate is not trusted.
-        UnreachableError: No connection, or no answer.
-        AwsServiceError: Anything else that AWS answers.
-    """
-    try:
-        yield
-    except ClientError as error:
-        _raise_for_answer(error, account_id, action)
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise AwsCredentialsError(
-            f"There are no usable AWS credentials for {action}. Complete the aws connection of the run."
-        ) from error
-    except SSLError as error:
-        raise CertificateError(
-            f"The TLS certificate met on the way to AWS for {action} is not trusted: {error}. If a proxy inspects "
-            "TLS here, give its certificate authority as `verify` in the aws connection's extras."
-        ) from error
-    except (ConnectionError, HTTPClientError) as error:
-        raise UnreachableError(
-            f"AWS cannot be reached for {action}: {error}. Check the network, and `config_kwargs.proxies` in the aws "
-            "connection's extras."
-        ) from error
-    except ResponseParserError:
-        # Not chained: its text is the whole answer, full access key ids included.
-        raise AwsServiceError(
-            f"What answered {action} in AWS account {account_id} was cut short, or came from something in between. "
-            "Check `config_kwargs.proxies` in the aws connection's extras."
-        ) from None
-    except BotoCoreError as error:
-        raise AwsServiceError(f"{action} in AWS account {account_id} failed: {error}.") from error
-
-
-def _raise_for_answer(error: ClientError, account_id: str, action: str) -> NoReturn:
-    cause = _redacted(error)
-    code = cause.response["Error"].get("Code", "")
-    message = cause.response["Error"].get("Message", "")
-    if code == "NoSuchEntity":
-        raise _GoneError(message) from cause
-    if code in DENIED_CODES:
-        raise AccessDeniedError(account_id, action, _principal(message)) from cause
-    if code in CREDENTIAL_CODES:
-        raise AwsCredentialsError(
-            f"AWS refuses the credentials for {action} ({code}: {message}). Renew them in the run's aws connection; "
-            "if they are right, set the worker's clock."
-        ) from cause
-    if code in THROTTLE_CODES:
-        raise ThrottledError(
-            f"AWS throttles {action} in account {account_id} even after slowing down. Lower `concurrency`, or run when "
-            "less else uses IAM there."
-        ) from cause
-    raise AwsServiceError(f"{action} in AWS account {account_id} failed ({code}: {message}).") from cause
-
-
-def _redacted(error: ClientError) -> ClientError:
-    """Copy an error, with shortened access key ids."""
-    answer: dict[str, Any] = dict(error.response.get("Error", {}))
-    answer["Message"] = ACCESS_KEY_ID.sub(r"\1...\2", str(answer.get("Message", "")))
-    return ClientError({"Error": answer}, error.operation_name)  # type: ignore[typeddict-item]
-
-
-def _principal(message: str) -> str:
-    """Find who was denied in "User: arn:... is not authorized to perform: ..."."""
-    match = re.search(r"arn:aws[\w-]*:\S+", message)
-    return match[0] if match else ""

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, NotRequired, TypedDict
 
 ROOT_USER: Final = "<root_account>"
 """The user name that stands for an account's root user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An AWS account.
+
+    Attributes:
+        id: 12 digits.
+        name: Its name in the organisation, if known.
+    """
+
+    id: str
+    name: str | None = None
 
 
 class RawAccessKey(TypedDict):

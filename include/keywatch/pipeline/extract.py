@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, AccessKeyExtraction, Account
-from keywatch.access_keys.record import iso_time
+from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, AccessKeyExtraction
+from keywatch.access_keys.record import Account, iso_time
 from keywatch.errors import AccessDeniedError, ExtractionIncompleteError, KeywatchError, TransientError
 from keywatch.pipeline.folders import BatchFolder
 from keywatch.pipeline.manifests import AccountOutcome, Batch, ExtractedBatch, Status

@@ -16,8 +16,8 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
 
 from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.manifests import AccountOutcome
@@ -142,21 +142,22 @@ class DeadLetters(contextlib.ExitStack):
         log.error("A row of AWS account %s was rejected (%s): see %s", account_id, reason, self._path)
 
 
-def remove_expired_runs(staging: StagingPath, older_than: timedelta, now: datetime) -> list[str]:
-    """Remove the folders of runs that began longer ago; dead letters stay.
+def remove_expired_runs(run: RunFolder[Any], older_than: timedelta, now: datetime) -> list[str]:
+    """Remove the folders of other runs that began longer ago; dead letters stay.
 
     Args:
-        staging: The staging area.
+        run: The run that goes on, whose own folder stays however old it is.
         older_than: How long a run's files are kept.
         now: UTC.
 
     Returns:
         The names of the folders removed.
     """
-    runs = staging / "runs"
+    runs = run.staging / "runs"
     if not runs.exists():
         return []
-    expired = [folder for folder in runs.iterdir() if _began(folder, now) < now - older_than]
+    others = (folder for folder in runs.iterdir() if folder.name != run.name)
+    expired = [folder for folder in others if _began(folder, now) < now - older_than]
     for folder in expired:
         remove_tree(folder)
     return [folder.name for folder in expired]
@@ -165,7 +166,7 @@ def remove_expired_runs(staging: StagingPath, older_than: timedelta, now: dateti
 def _began(folder: StagingPath, now: datetime) -> datetime:
     """Return when a run began; now if that cannot be told, so that it is kept."""
     try:
-        return datetime.fromisoformat(read_json(folder / "run.json")["listed_at"])
+        return datetime.fromisoformat(read_json(folder / "run.json")["listed_at"]).astimezone(UTC)
     except Exception:  # noqa: BLE001 - whatever is wrong with a run's note, its files are not removed
         log.warning("%s has no readable run.json and is kept: remove it by hand if it is not a run's.", folder)
         return now

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from keywatch.access_keys.extract import Account
-from keywatch.access_keys.record import iso_time
+from keywatch.access_keys.record import Account, iso_time
 from keywatch.errors import NoAccountsError
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.manifests import AccountRef, Batch

@@ -50,7 +50,7 @@ def publish(
     _deliver(audits, run, destination)
     published = _summary(audits, loaded, run.run_id)
     write_report(run.staging, run.name, published, [audit.record(run.run_id) for audit in audits], now)
-    for name in remove_expired_runs(run.staging, keep, now):
+    for name in remove_expired_runs(run, keep, now):
         log.info("Removed the staged files of %s", name)
     return published
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from keywatch.access_keys.accounts import assume_role, caller_account
-from keywatch.access_keys.extract import Account
+from keywatch.access_keys.record import Account
 from keywatch.errors import AccessDeniedError, AwsCredentialsError, CertificateError
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.keywatch.reach import auditor, iam_client, sts_client

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from keywatch.access_keys.extract import AccessKeyExtraction, Account
-from keywatch.access_keys.record import RawAccessKey
+from keywatch.access_keys.extract import AccessKeyExtraction
+from keywatch.access_keys.record import Account, RawAccessKey
 from keywatch.errors import (
     AccessDeniedError,
     AwsCredentialsError,
