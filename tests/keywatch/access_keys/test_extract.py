@@ -240,6 +240,20 @@ def test_extraction_skips_a_key_deleted_meanwhile(iam: IAMClient, account: str, 
     assert reading.counts.gone == 1
 
 
+def test_extraction_skips_a_deleted_key_that_is_denied(iam: IAMClient, account: str, cloud: LocalCloud) -> None:
+    """IAM may answer for a key that is gone as if it were denied; one look at the user's keys tells."""
+    seeded = keys_of(cloud, account)
+    victim = seeded[-1].access_key_id
+    cloud.inject(Fault(FaultKind.VANISH, action="GetAccessKeyLastUsed", access_key_id=victim))
+    cloud.inject(Fault(FaultKind.DENY, action="GetAccessKeyLastUsed", access_key_id=victim))
+    reading = extraction(iam, account)
+
+    rows = list(reading)
+
+    assert fields(rows) == seeded_fields([key for key in seeded if key.access_key_id != victim])
+    assert reading.counts.gone == 1
+
+
 @pytest.mark.parametrize("action", ["GetAccountSummary", "ListUsers", "ListAccessKeys", "GetAccessKeyLastUsed"])
 def test_extraction_denied_names_account_action_and_policy(
     action: str, iam: IAMClient, account: str, cloud: LocalCloud

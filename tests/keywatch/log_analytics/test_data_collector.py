@@ -7,7 +7,6 @@ import email.utils
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,6 @@ from keywatch.errors import (
     HostNotAllowedError,
     KeywatchError,
     LogTypeError,
-    PermanentError,
     RequestRefusedError,
     RequestTooLargeError,
     ServiceUnavailableError,
@@ -481,11 +479,3 @@ def test_refusal_tells_what_may_have_been_stored(status: int, perhaps: bool) -> 
 
     assert isinstance(meaning, TransientError)
     assert meaning.perhaps_done is perhaps
-
-
-def test_errors_are_permanent_or_transient() -> None:
-    """Every error of Keywatch's says whether a retry can help."""
-    kinds: list[Any] = KeywatchError.__subclasses__()
-
-    assert {PermanentError, TransientError} <= set(kinds)
-    assert not [kind for kind in kinds if kind not in (PermanentError, TransientError) and kind.__name__[0] != "_"]

@@ -1,0 +1,185 @@
+"""A batch of accounts, read from the local cloud into staging."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from keywatch.access_keys.accounts import assume_role
+from keywatch.access_keys.record import Account
+from keywatch.errors import AwsCredentialsError, ExtractionIncompleteError
+from keywatch.pipeline.extract import extract_batch
+from keywatch.pipeline.folders import BatchFolder
+from keywatch.pipeline.manifests import AccountOutcome, AccountRef, Batch
+from keywatch.staging import check_file
+from localcloud import Fault, FaultKind, LocalCloud
+from tests.keywatch.pipeline.staged import LISTED_AT, begun
+from tests.keywatch.reach import auditor, iam_client, sts_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+Connect = Callable[[Account], "IAMClient"]
+
+
+@pytest.fixture
+def connect(cloud: LocalCloud, auditor_session: boto3.Session) -> Connect:
+    """Reach the accounts by their roles, with clients that ask once."""
+    sts = sts_client(auditor_session, cloud)
+
+    def connect(account: Account) -> IAMClient:
+        return iam_client(assume_role(auditor_session, sts, account, cloud.aws.role_name), cloud, attempts=1)
+
+    return connect
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> BatchFolder[Path]:
+    """Give the folder of a run's only batch."""
+    return begun(tmp_path).batch(0)
+
+
+@pytest.fixture
+def batch(cloud: LocalCloud) -> Batch:
+    """Put both accounts into one batch."""
+    refs = [AccountRef(id=account, name=None) for account in cloud.aws.account_ids]
+    return Batch(number=0, accounts=refs, listed_at=LISTED_AT)
+
+
+def outcomes(folder: BatchFolder[Path], batch: Batch) -> list[AccountOutcome]:
+    """Give how the reading of each account ended."""
+    found = [folder.outcome(ref["id"]) for ref in batch["accounts"]]
+    return [outcome for outcome in found if outcome is not None]
+
+
+def staged_rows(folder: BatchFolder[Path], account: str) -> list[dict[str, Any]]:
+    """Give an account's raw rows."""
+    return [json.loads(line) for line in folder.raw(account).read_text().splitlines()]
+
+
+def test_extract_batch_stages_every_account(
+    batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """Each account's keys, root's included, are in a file of its own, whose digest and numbers are noted beside it."""
+    extracted = extract_batch(batch, folder, connect, concurrency=4)
+
+    assert extracted == {"batch": batch, "keys": len(cloud.keys()) + 1}
+    for outcome in outcomes(folder, batch):
+        account = outcome["id"]
+        expected = sum(key.account == account for key in cloud.keys()) + cloud.root_keys()[account]
+        assert (outcome["status"], outcome["reason"], outcome["gone"]) == ("ok", None, 0)
+        assert len(staged_rows(folder, account)) == outcome["keys"] == expected
+        assert outcome["users"] == len(cloud.users(account))
+        assert {outcome["snapshot_time"]} == {row["snapshot_time"] for row in staged_rows(folder, account)}
+        check_file(folder.raw(account), outcome["sha256"])
+
+
+@pytest.mark.parametrize(
+    ("action", "status"),
+    [("GetAccountSummary", "denied"), ("ListUsers", "partial"), ("GetAccessKeyLastUsed", "partial")],
+)
+def test_extract_batch_with_a_denied_account_reads_the_others(
+    *, action: str, status: str, batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """An account that denies access costs that account only, and no further try; what was read of it is kept."""
+    own, member = cloud.aws.account_ids
+    cloud.inject(Fault(FaultKind.DENY, action=action, account=member, count=None))
+
+    extracted = extract_batch(batch, folder, connect, concurrency=2, last_try=False)
+
+    good, bad = outcomes(folder, batch)
+    assert good["status"] == "ok"
+    assert good["keys"] == sum(key.account == own for key in cloud.keys())
+    assert bad["status"] == status
+    assert f"{member} denies iam:{action}" in str(bad["reason"])
+    assert len(staged_rows(folder, member)) == bad["keys"]
+    assert extracted["keys"] == good["keys"] + bad["keys"]
+
+
+def test_extract_batch_with_a_role_that_cannot_be_assumed(
+    batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """An account that the auditor cannot even enter is denied, without users or keys."""
+    member = cloud.aws.account_ids[1]
+
+    def connect_own(account: Account) -> IAMClient:
+        if account.id == member:
+            cloud.inject(Fault(FaultKind.DENY, action="AssumeRole"))
+        return connect(account)
+
+    extract_batch(batch, folder, connect_own)
+
+    good, bad = outcomes(folder, batch)
+    assert (good["status"], bad["status"]) == ("ok", "denied")
+    assert "sts:AssumeRole" in str(bad["reason"])
+    assert (bad["users"], bad["keys"]) == (0, 0)
+
+
+def test_extract_batch_tries_again_what_failed_and_nothing_else(
+    batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """A second try leaves what the first has read as it was, snapshot time and bytes, and reads the rest."""
+    own, member = cloud.aws.account_ids
+    cloud.inject(Fault(FaultKind.THROTTLE, action="ListUsers", account=member))
+    with pytest.raises(ExtractionIncompleteError, match=f"AWS accounts {member} could not be read") as caught:
+        extract_batch(batch, folder, connect, last_try=False)
+    first = folder.raw(own).read_bytes(), folder.outcome(own)
+    cloud.clear_requests()
+
+    extracted = extract_batch(batch, folder, connect, last_try=False)
+
+    assert own not in str(caught.value)
+    assert (folder.raw(own).read_bytes(), folder.outcome(own)) == first
+    assert {member} == {request.account for request in cloud.requests() if request.host.startswith("iam")}
+    assert [outcome["status"] for outcome in outcomes(folder, batch)] == ["ok", "ok"]
+    assert extracted["keys"] == len(cloud.keys()) + 1
+
+
+@pytest.mark.parametrize(("after", "status"), [(0, "failed"), (3, "partial")])
+def test_extract_batch_gives_up_at_the_last_try(
+    *, after: int, status: str, batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """When no further try comes, what could not be read is noted with its reason, and the rest goes on."""
+    member = cloud.aws.account_ids[1]
+    action = "ListAccessKeys" if after else "GetAccountSummary"
+    cloud.inject(Fault(FaultKind.STATUS, action=action, account=member, after=after, count=None))
+
+    extract_batch(batch, folder, connect, concurrency=1, last_try=True)
+
+    good, bad = outcomes(folder, batch)
+    assert (good["status"], bad["status"]) == ("ok", status)
+    assert f"iam:{action}" in str(bad["reason"])
+    assert len(staged_rows(folder, member)) == bad["keys"]
+
+
+def test_extract_batch_with_refused_credentials_ends_at_once(
+    batch: Batch, folder: BatchFolder[Path], cloud: LocalCloud
+) -> None:
+    """Credentials that are no good for one account are no good for any: the step ends, and blames no account."""
+    iam = iam_client(auditor(cloud, "wrong" * 8), cloud)
+
+    with pytest.raises(AwsCredentialsError):
+        extract_batch(batch, folder, lambda _: iam)
+
+    assert outcomes(folder, batch) == []
+    assert len(cloud.requests()) == 1
+
+
+def test_extract_batch_reads_again_what_lost_its_rows(
+    batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """An account whose rows are gone, or whose note cannot be read, is read again."""
+    own, member = cloud.aws.account_ids
+    extract_batch(batch, folder, connect)
+    folder.raw(own).unlink()
+    (folder.folder / "raw" / f"{member}.json").write_bytes(b'{"id":')
+
+    extract_batch(batch, folder, connect)
+
+    assert len(cloud.requests(action="ListUsers")) == 4
+    assert [outcome["status"] for outcome in outcomes(folder, batch)] == ["ok", "ok"]
