@@ -23,8 +23,8 @@ OLDEST_DAYS = 2500
 REGIONS = ("us-east-1", "us-east-1", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1", "us-west-2")
 SERVICES = ("s3", "s3", "ec2", "sts", "dynamodb", "iam", "lambda", "sqs", "bedrock")
 PATHS = ("/", "/", "/", "/engineering/platform/", "/finance/", "/service/ci/", "/x.y/@sales=emea,apac/")
-FIRST = ("alice", "bob", "chidi", "dora", "emeka", "fatima", "goran", "hana", "ivan", "juana", "kofi", "lena")
-LAST = ("almeida", "brown", "chen", "diallo", "eriksson", "fujita", "garcia", "haddad", "ito", "jensen", "kaur")
+SYSTEMS = ("billing", "backup", "ci", "crm", "edge", "etl", "grafana", "mail", "mobile", "payroll", "search", "web")
+TASKS = ("archive", "build", "deploy", "export", "gateway", "import", "loader", "monitor", "report", "runner", "sync")
 ODD_NAMES = (
     "8145d822-13a7-44ad-859c-36f31a84f6dd",
     "8145d82213a744ad859c36f31a84f6de",
@@ -37,19 +37,19 @@ ODD_NAMES = (
     "1e5",
     "true",
     "null",
-    "Zoë.Größe",
-    "müller@example.com",
-    "李雷",
-    "Ελένη",
-    "ivana+žižek",
-    "e\u0301mile",
+    "schlüssel.größe",
+    "prüfer@example.com",
+    "密钥轮换",
+    "Κλειδί",
+    "ključ+žig",
+    "cle\u0301",
     "svc=deploy,stage@eu-1",
     "x" * 64,
     "-",
 )
 """Names of up to 64 characters; IAM's own set, [\\w+=,.@-], does not allow them all, so they bypass its checks."""
 ODD_TAGS = (
-    {"owner": "Zoë Größe <zoe@example.com>"},
+    {"owner": "Prüfstelle <schlüssel@example.com>"},
     {"cost centre": "= 4711 / 0815", "empty": ""},
     {"aws-tool:team": "platform+sre@eu"},
 )
@@ -112,7 +112,7 @@ class _Maker:
     def _names(self, wanted: int) -> list[str]:
         names = list(ODD_NAMES[: wanted // 2]) if self.seed.odd_names else []
         while len(names) < wanted:
-            name = f"{self.choose.choice(FIRST)}.{self.choose.choice(LAST)}"
+            name = f"{self.choose.choice(SYSTEMS)}-{self.choose.choice(TASKS)}"
             names.append(name if name not in names else f"{name}{len(names)}")
         self.choose.shuffle(names)
         return names
