@@ -1,0 +1,206 @@
+"""What became of every account, and the run's verdict."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keywatch.errors import IncompleteReportError, UnreachableError
+from keywatch.pipeline.folders import RunFolder
+from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
+from keywatch.pipeline.publish import publish
+from keywatch.pipeline.verdict import verdict
+from keywatch.staging import read_json
+from tests.expected import record_id
+from tests.keywatch.fakes import MemoryDestination
+from tests.keywatch.pipeline.staged import (
+    ACCOUNTS,
+    LISTED_AT,
+    RUN_ID,
+    SNAPSHOT,
+    batch_of,
+    begun,
+    loaded,
+    raw_row,
+    stage_account,
+)
+
+ONE, TWO, THREE = ACCOUNTS
+NOW = datetime(2024, 3, 1, 0, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder[Path]:
+    """Begin a run whose first account was read, with two keys."""
+    run = begun(tmp_path)
+    stage_account(run, ONE, [raw_row(ONE, "alice"), raw_row(ONE, "bob")])
+    return run
+
+
+def published(
+    run: RunFolder[Path], batches: list[Batch], done: list[LoadedBatch], destination: MemoryDestination | None = None
+) -> tuple[Published, dict[str, dict[str, Any]]]:
+    """Publish; give the result, and the audit rows by account."""
+    destination = destination or MemoryDestination(100_000)
+    result = publish(batches, done, run, destination, now=NOW, keep=timedelta(days=7))
+    return result, {row["account_number"]: row for row in destination.records}
+
+
+def test_publish_of_a_complete_run(run: RunFolder[Path]) -> None:
+    """Where everything was read and delivered, the report is complete, and the account's row says so."""
+    result, rows = published(run, [batch_of(ONE)], [loaded(accepted=2)])
+
+    assert result == {
+        "run_id": RUN_ID,
+        "complete": True,
+        "accounts": {"ok": 1},
+        "keys": 2,
+        "accepted": 2,
+        "rejected": 0,
+        "perhaps_twice": 0,
+        "problems": [],
+        "more_problems": 0,
+    }
+    assert rows == {
+        ONE: {
+            "loggedDate": "2024-03-01",
+            "account_number": ONE,
+            "AccountName": f"name-{ONE}",
+            "Status": "ok",
+            "UserCount": 2,
+            "KeyCount": 2,
+            "RejectedCount": 0,
+            "SnapshotTime": SNAPSHOT,
+            "RecordId": record_id(ONE, RUN_ID),
+            "RunId": RUN_ID,
+        }
+    }
+    assert verdict(result) == "Complete: accounts: 1 ok; 2 keys delivered."
+
+
+def test_publish_names_an_account_that_was_denied(run: RunFolder[Path]) -> None:
+    """An account that denies access has a row with the reason, unlike one without keys."""
+    stage_account(run, TWO, [], status="denied", reason="denies iam:ListUsers")
+    stage_account(run, THREE, [])
+
+    result, rows = published(run, [batch_of(*ACCOUNTS)], [loaded(accepted=2)])
+
+    assert {account: row["Status"] for account, row in rows.items()} == {ONE: "ok", TWO: "denied", THREE: "ok"}
+    assert [row.get("Reason") for row in rows.values()] == [None, "denies iam:ListUsers", None]
+    assert (result["complete"], result["accounts"]) == (False, {"ok": 2, "denied": 1})
+    assert result["problems"] == [f"{TWO} (name-{TWO}): denied: denies iam:ListUsers"]
+    with pytest.raises(IncompleteReportError, match=f"1 denied, 2 ok.*\n{TWO}"):
+        verdict(result)
+
+
+def test_publish_finds_a_batch_that_never_came(run: RunFolder[Path]) -> None:
+    """Accounts of a batch that failed on all its tries are missing from every result, and named all the same."""
+    batches = [batch_of(ONE, number=0), batch_of(TWO, number=1)]
+
+    result, rows = published(run, batches, [loaded(0, accepted=2)])
+
+    assert rows[TWO]["Status"] == "failed"
+    assert "task extract" in rows[TWO]["Reason"].replace("audit.", "")
+    assert "map index 1" in rows[TWO]["Reason"]
+    assert rows[TWO]["SnapshotTime"] == LISTED_AT
+    assert not result["complete"]
+
+
+def test_publish_finds_keys_that_were_read_but_not_delivered(run: RunFolder[Path]) -> None:
+    """An account read in full is not `ok` while its keys have not arrived."""
+    result, rows = published(run, [batch_of(ONE)], [])
+
+    assert (rows[ONE]["Status"], rows[ONE]["KeyCount"]) == ("failed", 2)
+    assert "2 keys were read but not all delivered" in rows[ONE]["Reason"]
+    assert (result["accepted"], result["complete"]) == (0, False)
+
+
+def test_publish_of_rejected_keys_is_partial(run: RunFolder[Path]) -> None:
+    """Keys in the dead letters make their account partial, and no other."""
+    stage_account(run, TWO, [raw_row(TWO, "carol")])
+
+    result, rows = published(run, [batch_of(ONE, TWO)], [loaded(accepted=2, rejected={ONE: 1})])
+
+    assert (rows[ONE]["Status"], rows[ONE]["RejectedCount"], rows[TWO]["Status"]) == ("partial", 1, "ok")
+    assert "1 of 2 keys were rejected: see the dead letters" in rows[ONE]["Reason"]
+    assert result["rejected"] == 1
+    with pytest.raises(IncompleteReportError, match="2 keys delivered, 1 rejected"):
+        verdict(result)
+
+
+def test_publish_takes_results_in_any_order(run: RunFolder[Path]) -> None:
+    """Results of batches are known by their number, not by their place."""
+    stage_account(run, TWO, [raw_row(TWO, "carol")], number=1)
+    batches = [batch_of(ONE, number=0), batch_of(TWO, number=1)]
+
+    result, _ = published(run, batches, [loaded(1, accepted=1), loaded(0, accepted=2)])
+
+    assert (result["complete"], result["accepted"], result["keys"]) == (True, 3, 3)
+
+
+def test_publish_names_the_first_problems_and_counts_the_rest(run: RunFolder[Path]) -> None:
+    """A result stays small however many accounts fail; nothing is hidden."""
+    many = [f"{number:012}" for number in range(25)]
+
+    result, rows = published(run, [batch_of(*many)], [])
+
+    assert (len(result["problems"]), result["more_problems"], len(rows)) == (20, 5, 25)
+    with pytest.raises(IncompleteReportError, match="and 5 more, in AWS_Access_Key_Audit_CL"):
+        verdict(result)
+
+
+def test_publish_twice_sends_the_audit_once(run: RunFolder[Path]) -> None:
+    """A second try has nothing to send, unless an account's row has changed; then that row has the same RecordId."""
+    destination = MemoryDestination(100_000)
+    published(run, [batch_of(ONE)], [], destination)
+    published(run, [batch_of(ONE)], [], destination)
+    published(run, [batch_of(ONE)], [loaded(accepted=2)], destination)
+
+    assert [row["Status"] for row in destination.records] == ["failed", "ok"]
+    assert len({row["RecordId"] for row in destination.records}) == 1
+
+
+def test_publish_that_cannot_write_fails(run: RunFolder[Path]) -> None:
+    """Without its audit rows a run is not published."""
+    with pytest.raises(UnreachableError):
+        published(run, [batch_of(ONE)], [loaded()], MemoryDestination(errors=[UnreachableError("away")]))
+
+    assert not (run.staging / "report").exists()
+
+
+def test_publish_puts_a_row_that_fits_nowhere_aside(run: RunFolder[Path]) -> None:
+    """An audit row over the destination's limit goes to the dead letters instead of failing the run."""
+    stage_account(run, TWO, [], status="denied", reason="x" * 1_000)
+
+    _, rows = published(run, [batch_of(ONE, TWO)], [loaded(accepted=2)], MemoryDestination(600))
+
+    assert list(rows) == [ONE]
+    assert f'"account":"{TWO}"' in (run.staging / "dead-letters" / run.name / "audit.ndjson").read_text()
+
+
+def test_publish_writes_the_report_store(run: RunFolder[Path]) -> None:
+    """The pages' document says what the run's result says, and holds every account's row."""
+    result, rows = published(run, [batch_of(ONE)], [loaded(accepted=2)])
+
+    latest = read_json(run.staging / "report" / "latest.json")
+    assert latest == read_json(run.staging / "report" / "runs" / f"{run.name}.json")
+    assert latest == {**result, "published_at": "2024-03-01T00:05:00+00:00", "audit": list(rows.values())}
+
+
+def test_publish_removes_expired_runs_only(run: RunFolder[Path]) -> None:
+    """Publishing cleans up after older runs, never after itself."""
+    old = begun(run.staging, "old", "2024-02-01T00:00:00Z")
+
+    publish([batch_of(ONE)], [], run, MemoryDestination(), now=NOW, keep=timedelta(0))
+
+    assert not old.folder.exists()
+    assert run.batch(0).outcome(ONE) is not None
+
+
+def test_verdict_without_a_report_says_where_to_look() -> None:
+    """A run that did not even publish fails, and names the tasks to look at."""
+    with pytest.raises(IncompleteReportError, match="list_accounts"):
+        verdict(None)
