@@ -17,10 +17,10 @@ help: ## List the targets
 install: $(INSTALLED) ## Install everything into .venv
 
 $(INSTALLED): pyproject.toml requirements.txt constraints.txt
-	@echo "Installing into .venv (a few minutes on a first run) ..."
+	@echo "Installing Airflow and all else into .venv: a minute or two on a first run ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --requirement requirements.txt --group dev --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirement requirements.txt --group dev --editable .
 	@touch $@
 
 constraints: ## Pin the newest versions that fit together into constraints.txt
@@ -49,8 +49,8 @@ test: $(INSTALLED) ## Library, local cloud, hooks and `airflow dags test` (10 mi
 test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minutes at most)
 	$(BIN)/pytest -m airflow
 
-bench: $(INSTALLED) ## Measure, and print one table
-	$(BIN)/python -m tests.benchmarks
+bench: $(INSTALLED) ## Measure, and print one table (ONLY=name for one benchmark)
+	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
