@@ -30,8 +30,8 @@ constraints: ## Pin the newest versions that fit together into constraints.txt
 demo: $(INSTALLED) ## Run the daily report for real, on the local cloud
 	@$(BIN)/python -m localcloud demo
 
-up: $(INSTALLED) ## Airflow's UI with the local cloud behind it, until stopped
-	@$(BIN)/python -m localcloud up
+up: $(INSTALLED) ## Airflow's UI with the local cloud behind it, until stopped (PORT=8080)
+	@$(BIN)/python -m localcloud up --port $(or $(PORT),8080)
 
 lint: $(INSTALLED) ## Format check, ruff, mypy, import rules
 	$(BIN)/ruff format --check .

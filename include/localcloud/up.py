@@ -11,7 +11,7 @@ from pathlib import Path
 from localcloud.airflow_home import PROJECT, airflow, airflow_environment, connections
 from localcloud.client import LocalCloud
 from localcloud.console import Console
-from localcloud.standalone import Standalone
+from localcloud.standalone import Standalone, port_is_free
 
 
 def main(argv: list[str]) -> int:
@@ -19,6 +19,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="of Airflow's UI (default: %(default)s)")
     options = parser.parse_args(argv)
+    if not port_is_free(options.port):
+        print(f"Port {options.port} is in use. Choose another: make up PORT={options.port + 1}", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     console, home = Console(), PROJECT / ".airflow" / "up"
     home.mkdir(parents=True, exist_ok=True)
@@ -28,7 +31,7 @@ def main(argv: list[str]) -> int:
         console.step("Preparing Airflow's database and connections")
         if not _prepare(env, home, cloud):
             return 1
-        console.step("Starting Airflow, which takes about half a minute")
+        console.step("Starting Airflow, which takes up to a minute")
         try:
             with Standalone(env, port=options.port, log=home / "standalone.log") as running:
                 console.step("Ready")
