@@ -30,4 +30,6 @@ class Progress:
 
     def done(self, **counts: int) -> None:
         """Log the counts now."""
-        self._log.info("%s: %s", self._what, ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()))
+        self._log.info(
+            "%s: %s", self._what, ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+        )
