@@ -31,7 +31,13 @@ from __future__ import annotations
 
 
 class KeywatchError(Exception):
-    """Base of every error that Keywatch raises."""
+    """Base of every error that Keywatch raises.
+
+    Attributes:
+        perhaps_done: Whether a request may have taken effect although no answer to it came.
+    """
+
+    perhaps_done: bool = False
 
 
 class PermanentError(KeywatchError):
@@ -43,7 +49,6 @@ class TransientError(KeywatchError):
 
     Attributes:
         retry_after: Seconds that the service asked to wait, or None if it did not say.
-        perhaps_done: Whether the request may have taken effect although no answer came.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, perhaps_done: bool = False) -> None:

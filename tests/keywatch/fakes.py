@@ -104,7 +104,8 @@ class MortalDestination(MemoryDestination):
             left = self._sends
         if left >= 0:
             return super().send(body)
-        if self._stored and left == -1:
+        stored = self._stored and left == -1
+        if stored:
             super().send(body)
             self.unanswered.append(body)
-        raise UnreachableError("killed", perhaps_done=self._stored)
+        raise UnreachableError("killed", perhaps_done=stored)

@@ -16,7 +16,7 @@ from typing import Final
 
 import requests
 
-from keywatch.errors import ConfigurationError, LogTypeError, RequestRefusedError, TransientError
+from keywatch.errors import ConfigurationError, KeywatchError, LogTypeError, RequestRefusedError
 from keywatch.log_analytics.data_collector_answers import MAX_BYTES, Answer, refusal
 from keywatch.log_analytics.destination import Sent
 from keywatch.log_analytics.shared_key import RESOURCE, SharedKey
@@ -137,8 +137,9 @@ class DataCollector:
                 attempts += 1
                 try:
                     self._post(body)
-                except TransientError as error:
+                except KeywatchError as error:
                     perhaps_twice |= error.perhaps_done
+                    error.perhaps_done = perhaps_twice
                     raise
         return Sent(attempts, perhaps_twice)
 

@@ -28,7 +28,8 @@ class Delivery:
         accepted: Records that the destination accepted in this attempt.
         accepted_before: Records that receipts of earlier attempts cover.
         rejected: Records that no request can carry.
-        perhaps_twice: Records among the accepted whose first request got no answer; RecordId tells the copies.
+        perhaps_twice: Records that were sent again, in this attempt or earlier, after a request that got no answer or
+            was cut off with its process; RecordId tells the copies.
         chunks: Requests accepted.
         sent_bytes: Bytes of the accepted bodies.
         largest: Bytes of the largest accepted body.
@@ -80,6 +81,7 @@ def deliver(
     if spans:
         log.info("%s records were accepted before and are not sent again", attempt.delivery.accepted_before)
     attempt.run(pack(uncovered_lines(path, spans), limit), in_flight)
+    attempt.delivery.perhaps_twice = sum(map(len, covered(path, receipts.doubts())))
     return attempt.delivery
 
 
@@ -115,17 +117,23 @@ class _Attempt:
         )
 
     def _send(self, chunk: Chunk) -> None:
-        body = chunk.body()
+        body, receipt = chunk.body(), Receipt.of(chunk)
+        self._receipts.doubt(receipt)
         try:
             sent = self._destination.send(body)
-        except RequestTooLargeError as error:
+        except KeywatchError as error:
+            if not error.perhaps_done:
+                self._receipts.settle(receipt)
+            if not isinstance(error, RequestTooLargeError):
+                raise
             self._send_smaller(chunk, error)
             return
-        self._receipts.write(Receipt.of(chunk))
+        self._receipts.write(receipt)
+        if not sent.perhaps_twice:
+            self._receipts.settle(receipt)
         with self._lock:
             done = self.delivery
             done.accepted += chunk.count
-            done.perhaps_twice += chunk.count if sent.perhaps_twice else 0
             done.chunks += 1
             done.sent_bytes += len(body)
             done.largest = max(done.largest, len(body))

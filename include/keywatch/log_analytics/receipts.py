@@ -1,13 +1,17 @@
-"""Receipts: which ranges of a staged file a destination has accepted.
+"""Receipts: which ranges of a staged file a destination has accepted, and which it may have stored unasked.
 
 A receipt is a small file beside the staged one. It names a range by first record, count and the digest of the
 range's bytes, so it stays true whatever chunk limit or compression a later attempt uses, and lapses when the
 staged file holds something else.
+
+A doubt is the same for a range that is being sent. It goes when it is certain how that ended; it stays when an answer
+was lost or the process died, so that every record that may be there twice is counted.
 """
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -40,7 +44,7 @@ class Receipt:
 
 
 class ReceiptBook:
-    """The receipts of one staged file.
+    """The receipts and doubts of one staged file.
 
     Args:
         folder: Where they are kept: beside the file.
@@ -48,16 +52,32 @@ class ReceiptBook:
 
     def __init__(self, folder: StagingPath) -> None:
         self._folder = folder
-        make_folder(folder)
+        self._doubts = folder / "doubts"
+        self._attempt = uuid.uuid4().hex[:8]
+        make_folder(self._doubts)
 
     def write(self, receipt: Receipt) -> None:
         """Keep a receipt. Once this returns, no later attempt sends the range again."""
-        name = f"{receipt.first:012d}-{receipt.count}-{receipt.sha256[:16]}.json"
-        write_json(self._folder / name, asdict(receipt))
+        write_json(self._folder / f"{_name(receipt)}.json", asdict(receipt))
 
     def read(self) -> list[Receipt]:
         """Return every receipt that can be read, by position. One cut short in writing counts as none."""
-        return sorted(filter(None, map(_receipt, self._folder.iterdir())))
+        return _read(self._folder)
+
+    def doubt(self, receipt: Receipt) -> None:
+        """Note that a range is about to be sent."""
+        write_json(self._doubt(receipt), asdict(receipt))
+
+    def settle(self, receipt: Receipt) -> None:
+        """Take this attempt's doubt back: the range was stored at most once by it."""
+        self._doubt(receipt).unlink()
+
+    def doubts(self) -> list[Receipt]:
+        """Return every range that may have been stored without an answer, by position."""
+        return _read(self._doubts)
+
+    def _doubt(self, receipt: Receipt) -> StagingPath:
+        return self._doubts / f"{_name(receipt)}-{self._attempt}.json"
 
 
 def covered(path: StagingPath, receipts: Iterable[Receipt]) -> list[range]:
@@ -111,6 +131,14 @@ def _merged(spans: Iterable[range]) -> list[range]:
         else:
             merged.append(span)
     return merged
+
+
+def _name(receipt: Receipt) -> str:
+    return f"{receipt.first:012d}-{receipt.count}-{receipt.sha256[:16]}"
+
+
+def _read(folder: StagingPath) -> list[Receipt]:
+    return sorted(filter(None, (_receipt(path) for path in folder.iterdir() if path.name.endswith(".json"))))
 
 
 def _receipt(path: StagingPath) -> Receipt | None:
