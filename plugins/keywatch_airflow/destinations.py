@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, cast
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
 
 from keywatch.errors import ConfigurationError
 from keywatch.log_analytics.destination import Destination
@@ -28,10 +29,21 @@ def get_destination(conn_id: str, table: Table, *, pool_size: int = 10) -> Desti
         pool_size: Connections kept open, one per chunk in flight.
 
     Raises:
+        AirflowNotFoundException: There is no such connection, or Airflow could not be asked for it: a retry may help.
         ConfigurationError: The connection's type is no destination, or the connection is not usable.
         KeywatchError: The hook's.
     """
-    hook = BaseHook.get_hook(conn_id)
+    connection = BaseHook.get_connection(conn_id)
+    try:
+        hook = connection.get_hook()  # type: ignore[no-untyped-call]
+    except AirflowException as error:
+        raise _no_destination(conn_id, f"{error}. ") from error
     if not hasattr(hook, "get_destination"):
-        raise ConfigurationError(f"Connection {conn_id!r} is not a destination. Use one of type azure_data_collector.")
+        raise _no_destination(conn_id)
     return cast("DestinationHook", hook).get_destination(table, pool_size=pool_size)
+
+
+def _no_destination(conn_id: str, why: str = "") -> ConfigurationError:
+    return ConfigurationError(
+        f"Connection {conn_id!r} is not a destination. {why}Use one of type azure_data_collector."
+    )
