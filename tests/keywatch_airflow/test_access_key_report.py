@@ -1,0 +1,201 @@
+"""The steps of the daily report, one after another as Airflow would call them, against the local cloud."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from keywatch.errors import ExtractionIncompleteError
+from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
+from keywatch_airflow import access_key_report as steps
+from keywatch_airflow.access_key_report import ReportParams
+from localcloud import Fault, FaultKind, LocalCloud
+from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows, stored
+from tests.keywatch_airflow.conftest import Connect
+
+RUN_ID = "manual__2026-10-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def staging(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Let runs stage their files in a folder of the test's."""
+    monkeypatch.setenv("AIRFLOW__KEYWATCH__STAGING", f"file://{tmp_path / 'staging'}")
+    return tmp_path / "staging"
+
+
+@pytest.fixture
+def params(
+    cloud: LocalCloud, staging: Path, connect: Connect, aws: dict[str, Any], collector: dict[str, Any]
+) -> ReportParams:
+    """Give the parameters of a run over both accounts, one account a batch."""
+    del staging
+    return ReportParams(
+        accounts=list(cloud.aws.account_ids),
+        role_name=cloud.aws.role_name,
+        aws_conn_id=connect("aws_audit", aws),
+        destination_conn_id=connect("collector", collector),
+        lookup="exact",
+        chunk_limit=None,
+        concurrency=8,
+        in_flight=2,
+        batch_size=1,
+    )
+
+
+def audit(batch: Batch, params: ReportParams) -> LoadedBatch:
+    """Run a batch's three steps."""
+    extracted = steps.extract(batch, params, RUN_ID, last_try=True)
+    return steps.load(steps.transform(extracted, RUN_ID), params, RUN_ID)
+
+
+def statuses(cloud: LocalCloud) -> dict[str, str]:
+    """Return the status of every account in the audit table."""
+    return {row["account_number_s"]: row["Status_s"] for row in cloud.rows(AUDIT_TABLE)}
+
+
+def test_steps_bring_every_key_of_every_account_to_log_analytics(cloud: LocalCloud, params: ReportParams) -> None:
+    """One step after another, the rows in Log Analytics are the keys in AWS, and every account is ok."""
+    batches = steps.list_accounts(params, RUN_ID)
+    published = steps.publish(batches, [audit(batch, params) for batch in batches], params, RUN_ID)
+
+    snapshot_times = {row["account_number_s"]: row["SnapshotTime_t"] for row in cloud.rows(AUDIT_TABLE)}
+    assert dict.fromkeys(cloud.aws.account_ids, "ok") == statuses(cloud)
+    expected = expected_rows(cloud.keys(), cloud.root_keys(), snapshot_times, RUN_ID)
+    assert expected == stored(cloud.rows(KEYS_TABLE))
+    assert (True, len(expected), []) == (published["complete"], published["accepted"], published["problems"])
+
+
+def test_list_accounts_takes_the_connections_own_when_none_is_named(cloud: LocalCloud, params: ReportParams) -> None:
+    """Without a list, the account of the AWS connection is audited."""
+    params["accounts"] = None
+
+    (batch,) = steps.list_accounts(params, RUN_ID)
+
+    assert [{"id": cloud.aws.account_id, "name": None}] == batch["accounts"]
+
+
+def test_list_accounts_begins_the_staging_of_the_run(params: ReportParams, staging: Path) -> None:
+    """Listing the accounts makes the run's folder in the staging area of Airflow's configuration."""
+    steps.list_accounts(params, RUN_ID)
+
+    assert len(list(staging.glob("runs/manual__2026-10-01*/run.json"))) == 1
+
+
+def test_list_accounts_makes_batches_of_the_size_that_is_asked(params: ReportParams) -> None:
+    """The parameter says how many accounts one mapped task handles."""
+    params["batch_size"] = 2
+
+    assert [len(batch["accounts"]) for batch in steps.list_accounts(params, RUN_ID)] == [2]
+
+
+def test_extract_leaves_another_try_for_what_may_yet_succeed(cloud: LocalCloud, params: ReportParams) -> None:
+    """While there is another try, an account that could not be read fails the step; on the last it is given up."""
+    cloud.inject(Fault(FaultKind.STATUS, action="ListUsers", status=404, body="<html>lost</html>", count=None))
+    batch = steps.list_accounts(params, RUN_ID)[0]
+
+    with pytest.raises(ExtractionIncompleteError, match=cloud.aws.account_id):
+        steps.extract(batch, params, RUN_ID, last_try=False)
+    assert steps.extract(batch, params, RUN_ID, last_try=True)["keys"] == 0
+
+
+@pytest.mark.parametrize("limit", [2_000, 6_000])
+def test_load_packs_to_the_limit_that_is_asked(cloud: LocalCloud, params: ReportParams, limit: int) -> None:
+    """The parameter bounds every request, and the largest comes close to it."""
+    params["chunk_limit"] = limit
+
+    loaded = audit(steps.list_accounts(params, RUN_ID)[0], params)
+
+    sizes = [request.body_bytes for request in cloud.requests(action="POST /api/logs")]
+    assert loaded["chunks"] == len(sizes) > 1
+    assert limit - 1_000 < max(sizes) <= limit
+
+
+def test_publish_takes_what_airflow_hands_on_of_one_batch(cloud: LocalCloud, params: ReportParams) -> None:
+    """A single mapped group hands on its bare result."""
+    params["batch_size"] = 2
+    (batch,) = steps.list_accounts(params, RUN_ID)
+
+    published = steps.publish([batch], audit(batch, params), params, RUN_ID)
+
+    assert published["complete"]
+    assert dict.fromkeys(cloud.aws.account_ids, "ok") == statuses(cloud)
+
+
+@pytest.mark.parametrize("handed_on", [None, [], [None], [None, None], iter(())], ids=repr)
+def test_publish_takes_what_airflow_hands_on_of_no_batch(
+    cloud: LocalCloud, params: ReportParams, handed_on: object
+) -> None:
+    """When every mapped group failed, publish still runs, and says so of every account."""
+    batches = steps.list_accounts(params, RUN_ID)
+
+    published = steps.publish(batches, handed_on, params, RUN_ID)
+
+    assert (published["complete"], len(published["problems"]), published["accepted"]) == (False, 2, 0)
+    assert dict.fromkeys(cloud.aws.account_ids, "failed") == statuses(cloud)
+
+
+def test_publish_takes_what_airflow_hands_on_of_some_batches(cloud: LocalCloud, params: ReportParams) -> None:
+    """A group that failed is None, or not there at all: its accounts alone are failed."""
+    first, second = steps.list_accounts(params, RUN_ID)
+
+    published = steps.publish(iter([first, second]), [None, audit(second, params)], params, RUN_ID)
+
+    own, member = cloud.aws.account_ids
+    assert {own: "failed", member: "ok"} == statuses(cloud)
+    assert [own in problem for problem in published["problems"]] == [True]
+
+
+def test_publish_is_skipped_when_no_accounts_were_listed(cloud: LocalCloud, params: ReportParams) -> None:
+    """Without a manifest there is nothing to say, and nothing is sent."""
+    with pytest.raises(AirflowSkipException, match="list_accounts"):
+        steps.publish(None, None, params, RUN_ID)
+
+    assert cloud.requests() == []
+
+
+def test_publish_removes_runs_that_have_expired(
+    monkeypatch: pytest.MonkeyPatch, params: ReportParams, staging: Path
+) -> None:
+    """Staged files are kept as long as Airflow's configuration says, and those of the run itself stay."""
+    monkeypatch.setenv("AIRFLOW__KEYWATCH__STAGING_RETENTION_DAYS", "3")
+    for age, name in ((2, "young"), (4, "old")):
+        (staging / "runs" / name).mkdir(parents=True)
+        listed_at = (datetime.now(UTC) - timedelta(days=age)).isoformat()
+        (staging / "runs" / name / "run.json").write_text(json.dumps({"run_id": name, "listed_at": listed_at}))
+
+    steps.publish(steps.list_accounts(params, RUN_ID), None, params, RUN_ID)
+
+    left = {folder.name for folder in (staging / "runs").iterdir()}
+    assert "young" in left
+    assert "old" not in left
+    assert any(name.startswith("manual__2026-10-01") for name in left)
+
+
+def test_event_extra_tells_run_and_totals_and_names_no_account() -> None:
+    """The asset event says which run it was, whether it is complete, and the totals."""
+    published = Published(
+        run_id=RUN_ID,
+        complete=False,
+        accounts={"ok": 1, "denied": 1},
+        keys=7,
+        accepted=6,
+        rejected=1,
+        perhaps_twice=0,
+        problems=["123456789012: denied: ..."],
+        more_problems=0,
+    )
+
+    assert steps.event_extra(published) == {
+        "run_id": RUN_ID,
+        "complete": False,
+        "accounts": {"ok": 1, "denied": 1},
+        "keys": 7,
+        "accepted": 6,
+        "rejected": 1,
+        "perhaps_twice": 0,
+    }
