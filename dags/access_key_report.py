@@ -72,10 +72,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             description="Where the rows go. Its type decides how.",
         ),
         "lookup": Param(
-            "exact",
-            enum=["exact"],
-            title="Last use",
-            description="exact: IAM is asked for every single key.",
+            "exact", type="string", enum=["exact"], title="Last use", description="exact: IAM is asked about every key."
         ),
         "chunk_limit": Param(
             None,
