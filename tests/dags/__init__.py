@@ -1,0 +1,1 @@
+"""Tests of the DAG files: what they declare, and that reading them costs nothing."""

@@ -1,0 +1,168 @@
+"""What every DAG declares, and how each is wired."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import TriggerRule
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.serialization.serialized_objects import DagSerialization
+
+from keywatch.errors import AccessDeniedError, ConfigurationError, IncompleteReportError, UnreachableError
+from tests.dags.dag_bag import DAG_FILES
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
+
+EDGES = {
+    "access_key_report": {
+        "list_accounts": {"audit.extract", "publish"},
+        "audit.extract": {"audit.transform"},
+        "audit.transform": {"audit.load"},
+        "audit.load": {"publish"},
+        "publish": {"verdict"},
+        "verdict": set[str](),
+    },
+}
+"""Every DAG, its tasks, and what follows each. A new DAG is entered here."""
+
+every_dag = pytest.mark.parametrize("dag_id", EDGES)
+
+
+def dag_of(dag_bag: DagBag, dag_id: str) -> DAG:
+    """Return a DAG by its id."""
+    dag: DAG = dag_bag.dags[dag_id]
+    return dag
+
+
+def test_dag_files_have_no_import_errors(dag_bag: DagBag) -> None:
+    """Every DAG file parses."""
+    assert dag_bag.import_errors == {}
+
+
+def test_dag_files_raise_no_warnings(dag_bag: DagBag) -> None:
+    """No DAG file uses what Airflow is about to drop."""
+    assert dag_bag.captured_warnings == {}
+
+
+def test_dags_are_all_listed_here(dag_bag: DagBag) -> None:
+    """No DAG goes untested, and each is the only one of a file of its name."""
+    assert set(EDGES) == set(dag_bag.dags)
+    assert sorted(EDGES) == [file.stem for file in DAG_FILES]
+    assert {dag_id: f"{dag_id}.py" for dag_id in EDGES} == {
+        dag_id: dag.fileloc.rpartition("/")[2] for dag_id, dag in dag_bag.dags.items()
+    }
+
+
+@every_dag
+def test_dag_has_the_tasks_and_edges_as_designed(dag_bag: DagBag, dag_id: str) -> None:
+    """Tasks run in the designed order."""
+    tasks = dag_of(dag_bag, dag_id).task_dict
+
+    assert EDGES[dag_id] == {task_id: set(task.downstream_task_ids) for task_id, task in tasks.items()}
+
+
+@every_dag
+def test_dag_explains_itself(dag_bag: DagBag, dag_id: str) -> None:
+    """The file's docstring is the runbook that the UI shows: a title, and what to do when it fails."""
+    dag = dag_of(dag_bag, dag_id)
+    (source,) = (file.read_text(encoding="utf-8") for file in DAG_FILES if file.stem == dag_id)
+
+    assert ast.get_docstring(ast.parse(source)) == (dag.doc_md or "").strip()
+    assert (dag.doc_md or "").startswith("### ")
+    assert "**When it fails**" in (dag.doc_md or "")
+
+
+@every_dag
+def test_dag_is_tagged_and_owned(dag_bag: DagBag, dag_id: str) -> None:
+    """The UI can find it by tag, and says whose it is; tags are words in lower case."""
+    dag = dag_of(dag_bag, dag_id)
+
+    assert dag.tags
+    assert all(tag == tag.lower().replace(" ", "-") for tag in dag.tags)
+    assert {"cloud-security"} == {task.owner for task in dag.tasks}
+
+
+@every_dag
+def test_dag_does_not_catch_up_or_overlap(dag_bag: DagBag, dag_id: str) -> None:
+    """Only now can be read, once at a time, from a fixed day on."""
+    dag = dag_of(dag_bag, dag_id)
+
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert dag.start_date is not None
+    assert dag.start_date.utcoffset() is not None
+
+
+@every_dag
+def test_dag_describes_every_param(dag_bag: DagBag, dag_id: str) -> None:
+    """The form of a run gives each field a type, a title and a description, and its defaults are valid."""
+    params = dag_of(dag_bag, dag_id).params
+
+    described = {name: params.get_param(name) for name in params}
+    assert [name for name, param in described.items() if not param.schema.get("type")] == []
+    assert [name for name, param in described.items() if not param.schema.get("title")] == []
+    assert [name for name, param in described.items() if not param.description] == []
+    params.validate()
+
+
+@every_dag
+@pytest.mark.parametrize(
+    "error",
+    [ConfigurationError("no"), AccessDeniedError("123456789012", "iam:ListUsers"), IncompleteReportError("no")],
+    ids=lambda error: type(error).__name__,
+)
+def test_dag_fails_at_once_when_no_retry_can_help(dag_bag: DagBag, dag_id: str, error: Exception) -> None:
+    """A permanent error ends every task on its first try."""
+    policies = [task.retry_policy for task in dag_of(dag_bag, dag_id).tasks]
+
+    assert {RetryAction.FAIL} == {policy.evaluate(error, 1, 3).action if policy else None for policy in policies}
+
+
+@every_dag
+@pytest.mark.parametrize("error", [UnreachableError("no"), ValueError("no")], ids=lambda error: type(error).__name__)
+def test_dag_leaves_other_errors_to_airflows_retries(dag_bag: DagBag, dag_id: str, error: Exception) -> None:
+    """Whatever may pass is tried again as Airflow's configuration says."""
+    policies = [task.retry_policy for task in dag_of(dag_bag, dag_id).tasks]
+
+    assert {RetryAction.DEFAULT} == {policy.evaluate(error, 1, 3).action if policy else None for policy in policies}
+
+
+@every_dag
+def test_dag_can_be_stored(dag_bag: DagBag, dag_id: str) -> None:
+    """Airflow can serialise it, as it does after parsing, with its tasks."""
+    stored: dict[str, Any] = DagSerialization.to_dict(dag_of(dag_bag, dag_id))["dag"]
+
+    assert len(EDGES[dag_id]) == len(stored["tasks"])
+
+
+def test_access_key_report_always_publishes_and_judges(dag_bag: DagBag) -> None:
+    """The last two tasks run whatever happened before; the others only after success."""
+    rules = {task.task_id: task.trigger_rule for task in dag_of(dag_bag, "access_key_report").tasks}
+
+    always = dict.fromkeys(("publish", "verdict"), TriggerRule.ALL_DONE)
+    reading = ("list_accounts", "audit.extract", "audit.transform", "audit.load")
+    assert dict.fromkeys(reading, TriggerRule.ALL_SUCCESS) | always == rules
+
+
+def test_access_key_report_emits_its_asset_when_published(dag_bag: DagBag) -> None:
+    """The task that publishes, and no other, updates asset access_keys."""
+    outlets = {task.task_id: task.outlets for task in dag_of(dag_bag, "access_key_report").tasks if task.outlets}
+
+    assert list(outlets) == ["publish"]
+    assert [(out.name, out.uri) for out in outlets["publish"]] == [("access_keys", "x-keywatch://access_keys")]
+
+
+def test_access_key_report_maps_the_whole_group_over_batches(dag_bag: DagBag) -> None:
+    """Extract, transform and load of a batch are mapped together, one group a batch."""
+    dag = dag_of(dag_bag, "access_key_report")
+
+    mapped = {task.task_id for task in dag.tasks if task.get_closest_mapped_task_group()}
+    assert {"audit.extract", "audit.transform", "audit.load"} == mapped
+
+
+def test_access_key_report_does_not_repeat_its_verdict(dag_bag: DagBag) -> None:
+    """The verdict is final, whatever Airflow's default of retries."""
+    assert dag_of(dag_bag, "access_key_report").get_task("verdict").retries == 0
