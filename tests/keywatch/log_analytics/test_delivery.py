@@ -109,7 +109,7 @@ def damage_receipt(folder: Path, which: int, how: str) -> set[int]:
     if how == "lost":
         file.unlink()
     else:
-        file.write_bytes(content[: which % len(content)])
+        file.write_bytes(content[: which % max(1, len(content))])
     try:
         was = json.loads(content)
     except ValueError:  # cut by an earlier attempt
