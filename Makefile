@@ -53,4 +53,4 @@ bench: $(INSTALLED) ## Measure, and print one table (ONLY=name for one benchmark
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final, Protocol, Self, cast
+from typing import Any, BinaryIO, Final, Protocol, Self, TypeVar, cast
 
 from keywatch.errors import StagingDamagedError, StagingGoneError
 
@@ -62,6 +62,8 @@ def encode(record: object) -> bytes:
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "backslashreplace")
 
+
+P = TypeVar("P", bound=StagingPath)
 
 WRITE_BYTES: Final = 65_536
 """An object store's file does work at every write, so lines are gathered to about this many bytes."""
@@ -176,12 +178,20 @@ def make_folder(path: StagingPath) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
+def list_folder(path: P) -> list[P]:
+    """List a folder; one that is not there is empty, for an object store has no empty folders."""
+    try:
+        return list(path.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def remove_tree(path: StagingPath) -> None:
     """Remove a folder and everything below it."""
-    for child in list(path.iterdir()):
+    for child in list_folder(path):
         if child.is_dir():
             remove_tree(child)
         else:
             child.unlink()
-    with contextlib.suppress(FileNotFoundError):  # an object store's folder ends with its last object
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # on an object store it ends with its last object
         path.rmdir()

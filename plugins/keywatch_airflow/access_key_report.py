@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from keywatch.access_keys.record import Account
+from keywatch.errors import ConfigurationError
 from keywatch.pipeline.extract import extract_batch
 from keywatch.pipeline.folders import RunFolder
-from keywatch.pipeline.list_accounts import DEFAULT_BATCH_SIZE
 from keywatch.pipeline.list_accounts import list_accounts as list_batches
 from keywatch.pipeline.load import load_batch
 from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Published, TransformedBatch
@@ -42,11 +44,21 @@ def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
     """List the run's accounts in batches, and begin its staging.
 
     Raises:
+        ConfigurationError: Accounts need a role and none is named, or Airflow cannot map so many batches.
         KeywatchError: There is no account, or AWS cannot be asked for the connection's own.
     """
-    named = params["accounts"]
-    accounts = [Account(account) for account in named] if named else [_own_account(params["aws_conn_id"])]
-    return list_batches(accounts, _run(run_id), datetime.now(UTC), params.get("batch_size") or DEFAULT_BATCH_SIZE)
+    named, size = params["accounts"], params["batch_size"]
+    own = None if named and params["role_name"] else _own_account(params["aws_conn_id"])
+    if own and (others := [account for account in named or [] if account != own.id]):
+        raise ConfigurationError(f"AWS accounts {', '.join(others)} can only be entered as a role: give `role_name`.")
+    accounts = [Account(account) for account in named] if named else [own] if own else []
+    most = conf.getint("core", "max_map_length")
+    if len(accounts) > most * size:
+        raise ConfigurationError(
+            f"{len(accounts)} accounts make more batches than Airflow maps ({most}): give a `batch_size` of at least "
+            f"{math.ceil(len(accounts) / most)}."
+        )
+    return list_batches(accounts, _run(run_id), datetime.now(UTC), size)
 
 
 def extract(batch: Batch, params: ReportParams, run_id: str, *, last_try: bool) -> ExtractedBatch:

@@ -10,11 +10,13 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.sdk import BaseHook
 
 from keywatch.access_keys.accounts import assume_role, caller_account
+from keywatch.access_keys.aws_errors import ask_aws
 from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, iam_config
 from keywatch.access_keys.record import Account
 from keywatch.errors import ConfigurationError
 from keywatch.transport import AWS_HOSTS, Transport
 from keywatch.transport.aws import aws_client
+from keywatch.transport.wire_logs import keep_wire_logs_quiet
 from keywatch_airflow.settings import is_lab
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class AwsAccounts:
             ConfigurationError: The connection is not usable.
             KeywatchError: STS cannot be asked.
         """
-        return caller_account(self._sts)
+        return self._own
 
     def connect(self, account: Account) -> IAMClient:
         """Return an IAM client of an account.
@@ -73,30 +75,45 @@ class AwsAccounts:
         return self._client(session, "iam", iam_config(self._concurrency))  # type: ignore[no-any-return]
 
     @cached_property
+    def _own(self) -> Account:
+        return caller_account(self._sts)
+
+    @cached_property
     def _hook(self) -> AwsBaseHook:
         if self._aws_conn_id:
             BaseHook.get_connection(self._aws_conn_id)  # the stock hook would go on without a missing connection
         return AwsBaseHook(aws_conn_id=self._aws_conn_id, client_type="iam")
 
     @cached_property
+    def _lab(self) -> bool:
+        return is_lab(self._hook.conn_config.extra_config, self._aws_conn_id or "")
+
+    @cached_property
     def _session(self) -> boto3.Session:
-        return self._hook.get_session(region_name=self._hook.region_name or DEFAULT_REGION)
+        """The stock session. With a `role_arn` it asks STS as soon as it is made, so our rules come first."""
+        wrapper = self._hook.conn_config
+        keep_wire_logs_quiet()
+        stock_transport(self._hook.verify, self._hook.config, lab=self._lab)
+        for assuming in (True, False):
+            endpoint = wrapper.get_service_endpoint_url("sts", sts_connection_assume=assuming)
+            if endpoint:
+                AWS_HOSTS.in_lab(self._lab).require(endpoint)
+        region = self._hook.region_name or DEFAULT_REGION
+        return ask_aws("of the connection", "sts:AssumeRole", lambda: self._hook.get_session(region_name=region))
 
     @cached_property
     def _sts(self) -> STSClient:
         return self._client(self._session, "sts")  # type: ignore[no-any-return]
 
     def _client(self, session: boto3.Session, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3
-        wrapper = self._hook.conn_config
-        lab = is_lab(wrapper.extra_config, self._aws_conn_id or "")
         own_config = self._hook.config
         return aws_client(
             session,
             service,
-            stock_transport(self._hook.verify, own_config, lab=lab),
-            AWS_HOSTS.in_lab(lab),
+            stock_transport(self._hook.verify, own_config, lab=self._lab),
+            AWS_HOSTS.in_lab(self._lab),
             config=own_config.merge(config) if config else own_config,
-            endpoint_url=wrapper.get_service_endpoint_url(service),
+            endpoint_url=self._hook.conn_config.get_service_endpoint_url(service),
         )
 
 

@@ -8,7 +8,7 @@ import boto3
 import botocore.session
 from botocore.credentials import RefreshableCredentials
 
-from keywatch.access_keys.aws_errors import aws_errors
+from keywatch.access_keys.aws_errors import ask_aws
 from keywatch.access_keys.record import Account
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def caller_account(sts: STSClient) -> Account:
     Raises:
         KeywatchError: STS does not answer, or refuses; the class says which.
     """
-    with aws_errors("of the connection", "sts:GetCallerIdentity"):
-        return Account(sts.get_caller_identity()["Account"])
+    identity = ask_aws("of the connection", "sts:GetCallerIdentity", sts.get_caller_identity)
+    return Account(identity["Account"])
 
 
 def assume_role(session: boto3.Session, sts: STSClient, account: Account, role_name: str) -> boto3.Session:
@@ -44,8 +44,10 @@ def assume_role(session: boto3.Session, sts: STSClient, account: Account, role_n
     arn = f"arn:{sts.meta.partition}:iam::{account.id}:role/{role_name.lstrip('/')}"
 
     def fetch() -> dict[str, str]:
-        with aws_errors(account.id, "sts:AssumeRole"):
-            credentials = sts.assume_role(RoleArn=arn, RoleSessionName=SESSION_NAME)["Credentials"]
+        answer = ask_aws(
+            account.id, "sts:AssumeRole", lambda: sts.assume_role(RoleArn=arn, RoleSessionName=SESSION_NAME)
+        )
+        credentials = answer["Credentials"]
         return {
             "access_key": credentials["AccessKeyId"],
             "secret_key": credentials["SecretAccessKey"],

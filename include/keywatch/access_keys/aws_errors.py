@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's own
+    CredentialRetrievalError,
     HTTPClientError,
+    InvalidProxiesConfigError,
     NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
+    ProfileNotFound,
     SSLError,
+    SSOError,
+    TokenRetrievalError,
 )
 from botocore.parsers import ResponseParserError
 
@@ -23,16 +30,20 @@ from keywatch.errors import (
     AwsCredentialsError,
     AwsServiceError,
     CertificateError,
+    ConfigurationError,
     KeywatchError,
     ThrottledError,
     UnreachableError,
 )
+
+log = logging.getLogger(__name__)
 
 ACCESS_KEY_ID: Final = re.compile(r"\b(A[A-Z]{3})[A-Z0-9]{8,}([A-Z0-9]{4})\b")
 """An access key id of any kind, in running text (IAM user guide, "Unique identifiers")."""
 
 CREDENTIAL_CODES: Final = frozenset(
     {
+        "AuthFailure",
         "ExpiredToken",
         "ExpiredTokenException",
         "IncompleteSignature",
@@ -44,78 +55,109 @@ CREDENTIAL_CODES: Final = frozenset(
 )
 DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 THROTTLE_CODES: Final = frozenset(
-    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled", "TooManyRequestsException"}
 )
+
+
+NO_CREDENTIALS: Final = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+NOT_USABLE: Final = (InvalidProxiesConfigError, NoRegionError, ParamValidationError, ProfileNotFound)
+NOT_USABLE_CODES: Final = frozenset({"InvalidInput", "OptInRequired", "RegionDisabledException", "ValidationError"})
+
+T = TypeVar("T")
 
 
 class GoneError(KeywatchError):
     """What was asked about has been deleted meanwhile. Never leaves the extraction."""
 
 
-@contextmanager
-def aws_errors(account_id: str, action: str) -> Iterator[None]:
-    """Turn botocore's errors into Keywatch's, with no access key id left in them.
+def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
+    """Ask AWS, with botocore's errors turned into Keywatch's and no access key id left in them.
 
     Args:
         account_id: For the message, 12 digits.
         action: What is being asked, as IAM policies name it.
+        call: Asks.
 
     Raises:
         GoneError: What was asked about does not exist.
         AccessDeniedError: AWS denies the action.
         AwsCredentialsError: AWS does not accept the credentials, or there are none.
+        ConfigurationError: AWS cannot be asked in this way: region, profile, proxy or parameters are wrong.
         ThrottledError: AWS throttles even after botocore's retries.
         CertificateError: The TLS certificate is not trusted.
         UnreachableError: No connection, or no answer.
         AwsServiceError: Anything else that AWS answers.
     """
     try:
-        yield
+        return call()
     except ClientError as error:
-        _raise_for_answer(error, account_id, action)
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise AwsCredentialsError(
-            f"There are no usable AWS credentials for {action}. Complete the aws connection of the run."
-        ) from error
-    except SSLError as error:
-        raise CertificateError(
-            f"The TLS certificate met on the way to AWS for {action} is not trusted: {error}. If a proxy inspects "
-            "TLS here, give its certificate authority as `verify` in the aws connection's extras."
-        ) from error
-    except (ConnectionError, HTTPClientError) as error:
-        raise UnreachableError(
-            f"AWS cannot be reached for {action}: {error}. Check the network, and `config_kwargs.proxies` in the aws "
-            "connection's extras."
-        ) from error
-    except ResponseParserError:
-        # Not chained: its text is the whole answer, full access key ids included.
-        raise AwsServiceError(
-            f"What answered {action} in AWS account {account_id} was cut short, or came from something in between. "
-            "Check `config_kwargs.proxies` in the aws connection's extras."
-        ) from None
+        cause: Exception | None = _redacted(error)
+    except ResponseParserError as error:
+        log.warning("%s got an answer that is not AWS's (%s bytes)", action, len(str(error)))
+        cause = None  # its text is the whole answer, full access key ids included
     except BotoCoreError as error:
-        raise AwsServiceError(f"{action} in AWS account {account_id} failed: {error}.") from error
+        raise _without_answer(error, account_id, action) from error
+    # Raised here, so that the error as it came is not its context.
+    if isinstance(cause, ClientError):
+        raise _answered(cause, account_id, action) from cause
+    raise AwsServiceError(
+        f"What answered {action} in AWS account {account_id} was cut short, or came from something in between. "
+        "Check `config_kwargs.proxies` in the aws connection's extras."
+    )
 
 
-def _raise_for_answer(error: ClientError, account_id: str, action: str) -> NoReturn:
-    cause = _redacted(error)
-    code = cause.response["Error"].get("Code", "")
-    message = cause.response["Error"].get("Message", "")
+def _without_answer(error: BotoCoreError, account_id: str, action: str) -> KeywatchError:
+    """Decide what an error of botocore's own means."""
+    text = str(error).rstrip(".")
+    if isinstance(error, NO_CREDENTIALS):
+        return AwsCredentialsError(
+            f"There are no usable AWS credentials for {action}: {text}. Complete the aws connection of the run."
+        )
+    if isinstance(error, NOT_USABLE):
+        return ConfigurationError(f"AWS cannot be asked for {action}: {text}. Correct the aws connection of the run.")
+    if isinstance(error, SSLError):
+        return CertificateError(
+            f"The TLS certificate met on the way to AWS for {action} is not trusted: {text}. If a proxy inspects "
+            "TLS here, give its certificate authority as `verify` in the aws connection's extras."
+        )
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        return UnreachableError(
+            f"AWS cannot be reached for {action}: {text}. Check the network, and `config_kwargs.proxies` in the aws "
+            "connection's extras."
+        )
+    return AwsServiceError(f"{action} in AWS account {account_id} failed: {text}.")
+
+
+def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError:
+    """Decide what a refusal of AWS's means."""
+    code = error.response["Error"].get("Code", "")
+    message = error.response["Error"].get("Message", "").rstrip(".")
     if code == "NoSuchEntity":
-        raise GoneError(message) from cause
+        return GoneError(message)
     if code in DENIED_CODES:
-        raise AccessDeniedError(account_id, action, _principal(message)) from cause
+        return AccessDeniedError(account_id, action, _principal(message))
     if code in CREDENTIAL_CODES:
-        raise AwsCredentialsError(
+        return AwsCredentialsError(
             f"AWS refuses the credentials for {action} ({code}: {message}). Renew them in the run's aws connection; "
             "if they are right, set the worker's clock."
-        ) from cause
+        )
     if code in THROTTLE_CODES:
-        raise ThrottledError(
+        return ThrottledError(
             f"AWS throttles {action} in account {account_id} even after slowing down. Lower `concurrency`, or run when "
             "less else uses IAM there."
-        ) from cause
-    raise AwsServiceError(f"{action} in AWS account {account_id} failed ({code}: {message}).") from cause
+        )
+    if code in NOT_USABLE_CODES:
+        return ConfigurationError(
+            f"AWS cannot be asked for {action} in account {account_id} ({code}: {message}). Correct the run's "
+            "parameters or its aws connection."
+        )
+    return AwsServiceError(f"{action} in AWS account {account_id} failed ({code}: {message}).")
 
 
 def _redacted(error: ClientError) -> ClientError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.config import Config
 
-from keywatch.access_keys.aws_errors import GoneError, aws_errors
+from keywatch.access_keys.aws_errors import GoneError, ask_aws
 from keywatch.access_keys.record import ROOT_USER, Account, RawAccessKey, iso_time, shorten
 from keywatch.errors import AccessDeniedError
 from keywatch.progress import Progress
@@ -196,5 +196,4 @@ class AccessKeyExtraction:
         )
 
     def _ask(self, action: str, call: Callable[[], T]) -> T:
-        with aws_errors(self._account.id, action):
-            return call()
+        return ask_aws(self._account.id, action, call)

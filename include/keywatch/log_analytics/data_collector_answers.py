@@ -145,7 +145,7 @@ def _not_the_service(answer: Answer) -> KeywatchError:
     return ServiceUnavailableError(
         message,
         retry_after=answer.retry_after,
-        perhaps_done=answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        perhaps_done=True,
     )
 
 

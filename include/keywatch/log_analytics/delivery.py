@@ -1,4 +1,4 @@
-"""Deliver a staged file: every record accepted exactly once, or known to have perhaps arrived twice, or rejected."""
+"""Deliver a staged file: every record is accepted, or rejected and kept; those that may be there twice are counted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from keywatch.errors import KeywatchError, PermanentError, RequestTooLargeError
 from keywatch.log_analytics.chunk import Chunk, Rejected, pack
 from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, uncovered_lines
+from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, merged, proven, uncovered_lines
 from keywatch.progress import Progress
 from keywatch.staging import StagingPath
 
@@ -29,7 +29,7 @@ class Delivery:
         accepted_before: Records that receipts of earlier attempts cover.
         rejected: Records that no request can carry.
         perhaps_twice: Records that were sent again, in this attempt or earlier, after a request that got no answer or
-            was cut off with its process; RecordId tells the copies.
+            was cut off with its process, or because the staged file has changed since; RecordId tells the copies.
         chunks: Requests accepted.
         sent_bytes: Bytes of the accepted bodies.
         largest: Bytes of the largest accepted body.
@@ -74,14 +74,16 @@ def deliver(
         StagingGoneError: The staged file is not there.
         KeywatchError: The destination's, for a chunk that it did not accept.
     """
-    spans = covered(path, receipts.read())
+    kept = receipts.read()
+    true = proven(path, kept)
+    spans, lapsed = merged(true), sum(receipt.count for receipt in {*kept} - {*true})
     limit = min(limit or destination.max_bytes, destination.max_bytes)
     attempt = _Attempt(destination, receipts, reject)
     attempt.delivery.accepted_before = sum(map(len, spans))
     if spans:
         log.info("%s records were accepted before and are not sent again", attempt.delivery.accepted_before)
     attempt.run(pack(uncovered_lines(path, spans), limit), in_flight)
-    attempt.delivery.perhaps_twice = sum(map(len, covered(path, receipts.doubts())))
+    attempt.delivery.perhaps_twice = lapsed + sum(map(len, covered(path, receipts.doubts())))
     return attempt.delivery
 
 

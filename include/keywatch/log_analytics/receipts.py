@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from keywatch.log_analytics.chunk import Chunk
-from keywatch.staging import StagingPath, make_folder, read_json, read_lines, write_json
+from keywatch.staging import StagingPath, list_folder, make_folder, read_json, read_lines, write_json
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,6 +83,15 @@ class ReceiptBook:
 def covered(path: StagingPath, receipts: Iterable[Receipt]) -> list[range]:
     """Return the ranges of a staged file that receipts prove accepted, ascending and disjoint.
 
+    Raises:
+        StagingGoneError: The staged file is not there.
+    """
+    return merged(proven(path, receipts))
+
+
+def proven(path: StagingPath, receipts: Iterable[Receipt]) -> list[Receipt]:
+    """Return the receipts that are true of a staged file.
+
     Reads the file once, and only if there are receipts. A receipt whose digest differs from the file's bytes proves
     nothing.
 
@@ -93,18 +102,18 @@ def covered(path: StagingPath, receipts: Iterable[Receipt]) -> list[range]:
     if not waiting:
         return []
     open_receipts: list[tuple[Receipt, hashlib._Hash]] = []
-    proven: list[range] = []
+    true: list[Receipt] = []
     for index, line in enumerate(read_lines(path)):
         while waiting and waiting[-1].first == index:
             open_receipts.append((waiting.pop(), hashlib.sha256()))
         for receipt, digest in open_receipts:
             digest.update(line + b"\n")
             if index == receipt.first + receipt.count - 1 and digest.hexdigest() == receipt.sha256:
-                proven.append(range(receipt.first, receipt.first + receipt.count))
+                true.append(receipt)
         open_receipts = [(r, d) for r, d in open_receipts if index < r.first + r.count - 1]
         if not waiting and not open_receipts:
             break
-    return _merged(proven)
+    return true
 
 
 def uncovered_lines(path: StagingPath, spans: list[range]) -> Iterator[tuple[int, bytes]]:
@@ -122,15 +131,16 @@ def uncovered_lines(path: StagingPath, spans: list[range]) -> Iterator[tuple[int
             yield index, line
 
 
-def _merged(spans: Iterable[range]) -> list[range]:
-    """Sort ranges and join those that touch or overlap."""
-    merged: list[range] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if merged and span.start <= merged[-1].stop:
-            merged[-1] = range(merged[-1].start, max(merged[-1].stop, span.stop))
+def merged(receipts: Iterable[Receipt]) -> list[range]:
+    """Return the ranges of receipts, ascending, those that touch or overlap joined."""
+    spans: list[range] = []
+    for receipt in sorted(receipts):
+        start, stop = receipt.first, receipt.first + receipt.count
+        if spans and start <= spans[-1].stop:
+            spans[-1] = range(spans[-1].start, max(spans[-1].stop, stop))
         else:
-            merged.append(span)
-    return merged
+            spans.append(range(start, stop))
+    return spans
 
 
 def _name(receipt: Receipt) -> str:
@@ -138,7 +148,7 @@ def _name(receipt: Receipt) -> str:
 
 
 def _read(folder: StagingPath) -> list[Receipt]:
-    return sorted(filter(None, (_receipt(path) for path in folder.iterdir() if path.name.endswith(".json"))))
+    return sorted(filter(None, (_receipt(path) for path in list_folder(folder) if path.name.endswith(".json"))))
 
 
 def _receipt(path: StagingPath) -> Receipt | None:

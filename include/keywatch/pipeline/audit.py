@@ -81,11 +81,15 @@ def reconcile(batches: Iterable[Batch], loaded: Iterable[LoadedBatch], run: RunF
         batches: What the run set out to audit.
         loaded: The batches that were delivered, in any order.
         run: The run's folder, which knows how the reading of each account ended.
+
+    Raises:
+        StagingGoneError: The run's files have been removed.
     """
     delivered = {batch["number"]: batch for batch in loaded}
     return [
-        _audit(account, batch, delivered.get(batch["number"]), run.batch(batch["number"]))
+        _audit(account, batch, delivered.get(batch["number"]), folder)
         for batch in batches
+        for folder in [run.batch(batch["number"])]
         for account in batch["accounts"]
     ]
 
@@ -116,5 +120,6 @@ def _status(outcome: AccountOutcome | None, batch: int, rejected: int, *, delive
             f"audit.load, map index {batch}, then clear them"
         )
     if rejected:
-        return "partial", f"{rejected} of {outcome['keys']} keys were rejected: see the dead letters"
+        reasons = [outcome["reason"], f"{rejected} of {outcome['keys']} keys were rejected: see the dead letters"]
+        return "partial", "; ".join(filter(None, reasons))
     return outcome["status"], outcome["reason"]

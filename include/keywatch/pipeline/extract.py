@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, AccessKeyExtraction
 from keywatch.access_keys.record import Account, iso_time
-from keywatch.errors import AccessDeniedError, ExtractionIncompleteError, KeywatchError, TransientError
+from keywatch.errors import (
+    AccessDeniedError,
+    ExtractionIncompleteError,
+    KeywatchError,
+    StagingDamagedError,
+    StagingGoneError,
+    TransientError,
+)
 from keywatch.pipeline.folders import BatchFolder
 from keywatch.pipeline.manifests import AccountOutcome, Batch, ExtractedBatch, Status
-from keywatch.staging import encode, line_writer
+from keywatch.staging import check_file, encode, line_writer
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -49,7 +56,7 @@ def extract_batch(
     for number, ref in enumerate(batch["accounts"], start=1):
         account = Account(**ref)
         outcome = folder.outcome(account.id)
-        if outcome and outcome["status"] == "ok" and folder.raw(account.id).exists():
+        if outcome and _is_whole(outcome, folder):
             log.info("AWS account %s was read by an earlier try", account.id)
         else:
             log.info("Reading AWS account %s, %s of %s in this batch", account.id, number, len(batch["accounts"]))
@@ -63,6 +70,18 @@ def extract_batch(
             f"AWS accounts {', '.join(unread)} could not be read this time. Another try follows, for these alone."
         ) from transient
     return ExtractedBatch(batch=batch, keys=sum(outcome["keys"] for outcome in outcomes))
+
+
+def _is_whole(outcome: AccountOutcome, folder: BatchFolder[Any]) -> bool:
+    """Tell whether an account was read in full, and its raw rows are still what was written."""
+    if outcome["status"] != "ok":
+        return False
+    try:
+        check_file(folder.raw(outcome["id"]), outcome["sha256"])
+    except (StagingGoneError, StagingDamagedError) as error:
+        log.warning("AWS account %s is read again: %s", outcome["id"], error)
+        return False
+    return True
 
 
 def _read(

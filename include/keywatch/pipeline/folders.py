@@ -26,6 +26,7 @@ from keywatch.staging import (
     StagingPath,
     encode,
     line_writer,
+    list_folder,
     make_folder,
     read_json,
     remove_tree,
@@ -101,8 +102,21 @@ class RunFolder(Generic[P]):
         make_folder(self.folder)
         write_json(self.folder / "run.json", {"run_id": self.run_id, "listed_at": listed_at})
 
+    def listed_at(self) -> str:
+        """Return when the run listed its accounts, ISO 8601 UTC.
+
+        Raises:
+            StagingGoneError: The run has not, or its files have been removed since.
+        """
+        return str(read_json(self.folder / "run.json")["listed_at"])
+
     def batch(self, number: int) -> BatchFolder[P]:
-        """Return, and make if needed, the folder of one batch."""
+        """Return, and make if needed, the folder of one batch.
+
+        Raises:
+            StagingGoneError: The run's files have been removed.
+        """
+        self.listed_at()
         folder = self.folder / f"batch-{number:04d}"
         make_folder(folder / "raw")
         return BatchFolder(folder)
@@ -125,6 +139,8 @@ class DeadLetters(contextlib.ExitStack):
         self._path = folder / f"{name}.ndjson"
         self._writer: LineWriter | None = None
         self.by_account: dict[str, int] = {}
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
 
     def add(self, account_id: str, reason: str, row: str) -> None:
         """Keep one rejected row.
@@ -139,7 +155,10 @@ class DeadLetters(contextlib.ExitStack):
             self._writer = self.enter_context(line_writer(self._path))
         self._writer.write(encode({"account": account_id, "reason": reason, "row": row}))
         self.by_account[account_id] = self.by_account.get(account_id, 0) + 1
-        log.error("A row of AWS account %s was rejected (%s): see %s", account_id, reason, self._path)
+        if self.by_account[account_id] == 1:
+            log.error(
+                "Rows of AWS account %s are rejected, the first one for: %s See %s", account_id, reason, self._path
+            )
 
 
 def remove_expired_runs(run: RunFolder[Any], older_than: timedelta, now: datetime) -> list[str]:
@@ -153,14 +172,19 @@ def remove_expired_runs(run: RunFolder[Any], older_than: timedelta, now: datetim
     Returns:
         The names of the folders removed.
     """
-    runs = run.staging / "runs"
-    if not runs.exists():
-        return []
-    others = (folder for folder in runs.iterdir() if folder.name != run.name)
+    others = (folder for folder in list_folder(run.staging / "runs") if folder.name != run.name)
     expired = [folder for folder in others if _began(folder, now) < now - older_than]
-    for folder in expired:
+    return [folder.name for folder in expired if _removed(folder)]
+
+
+def _removed(folder: StagingPath) -> bool:
+    """Remove a folder; what stands in the way is for the next run, and no reason to fail this one."""
+    try:
         remove_tree(folder)
-    return [folder.name for folder in expired]
+    except OSError as error:
+        log.warning("%s could not be removed: %s", folder, error)
+        return False
+    return True
 
 
 def _began(folder: StagingPath, now: datetime) -> datetime:

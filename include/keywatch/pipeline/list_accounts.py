@@ -11,8 +11,6 @@ from keywatch.errors import NoAccountsError
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.manifests import AccountRef, Batch
 
-DEFAULT_BATCH_SIZE = 20
-
 
 def list_accounts(accounts: Iterable[Account], run: RunFolder[Any], now: datetime, size: int) -> list[Batch]:
     """Group the accounts into batches, and begin the run's staging.

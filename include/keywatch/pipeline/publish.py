@@ -43,13 +43,15 @@ def publish(
         keep: How long a run's staged files are kept.
 
     Raises:
+        StagingGoneError: The run's files have been removed, so nothing can be said of it any more.
         KeywatchError: The audit rows could not be delivered.
     """
     loaded = list(loaded)
     audits = reconcile(batches, loaded, run)
     _deliver(audits, run, destination)
     published = _summary(audits, loaded, run.run_id)
-    write_report(run.staging, run.name, published, [audit.record(run.run_id) for audit in audits], now)
+    records = [audit.record(run.run_id) for audit in audits]
+    write_report(run.staging, run.name, {**published, "listed_at": run.listed_at()}, records, now)
     for name in remove_expired_runs(run, keep, now):
         log.info("Removed the staged files of %s", name)
     return published

@@ -9,8 +9,8 @@ from typing import Any
 
 from keywatch.access_keys.transform import transform_row
 from keywatch.errors import MalformedRowError
-from keywatch.pipeline.folders import DeadLetters, RunFolder
-from keywatch.pipeline.manifests import ExtractedBatch, TransformedBatch
+from keywatch.pipeline.folders import BatchFolder, DeadLetters, RunFolder
+from keywatch.pipeline.manifests import AccountOutcome, Batch, ExtractedBatch, TransformedBatch
 from keywatch.progress import Progress
 from keywatch.staging import check_file, encode, gone, line_writer, read_lines
 
@@ -37,12 +37,10 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
         run.dead_letters(f"batch-{batch['number']:04d}-transform") as rejected,
         line_writer(folder.records) as records,
     ):
-        for account in batch["accounts"]:
-            outcome = folder.outcome(account["id"])
-            if outcome is None:
-                raise gone(folder.raw(account["id"]))
-            check_file(folder.raw(account["id"]), outcome["sha256"])
-            for record in _records(read_lines(folder.raw(account["id"])), account["id"], run.run_id, rejected):
+        for outcome in _in_lasting_order(folder, batch):
+            raw = folder.raw(outcome["id"])
+            check_file(raw, outcome["sha256"])
+            for record in _records(read_lines(raw), outcome["id"], run.run_id, rejected):
                 records.write(record)
                 progress.tick(records=records.count)
     return TransformedBatch(
@@ -52,6 +50,20 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
         sha256=records.sha256,
         rejected=rejected.by_account,
     )
+
+
+def _in_lasting_order(folder: BatchFolder[Any], batch: Batch) -> list[AccountOutcome]:
+    """Order a batch's accounts so that those read in full keep their place in the file, and with it their receipts.
+
+    What is read again by a later try goes behind them.
+    """
+    outcomes = []
+    for account in batch["accounts"]:
+        outcome = folder.outcome(account["id"])
+        if outcome is None:
+            raise gone(folder.raw(account["id"]))
+        outcomes.append(outcome)
+    return sorted(outcomes, key=lambda outcome: (outcome["status"] != "ok", outcome["snapshot_time"]))
 
 
 def _records(lines: Iterator[bytes], account_id: str, run_id: str, rejected: DeadLetters) -> Iterator[bytes]:

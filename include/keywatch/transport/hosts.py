@@ -22,7 +22,7 @@ class AllowedHosts:
 
     Attributes:
         cloud: The cloud's name, for messages.
-        domains: Host names; a leading dot means any name below that domain.
+        domains: Host names; a leading dot means any name below that domain, a `*` any one label.
         lab: Whether every host is allowed. Only for laboratories.
     """
 
@@ -64,7 +64,12 @@ class AllowedHosts:
 
     @staticmethod
     def _matches(host: str, domain: str) -> bool:
-        return host.endswith(domain) if domain.startswith(".") else host == domain
+        if domain.startswith("."):
+            return host.endswith(domain)
+        labels, wanted = host.split("."), domain.split(".")
+        return len(labels) == len(wanted) and all(
+            want in ("*", label) for label, want in zip(labels, wanted, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,16 @@ AZURE_CLOUDS: Final = {
     )
 }
 
-AWS_HOSTS: Final = AllowedHosts("AWS", (".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+AWS_HOSTS: Final = AllowedHosts(
+    "AWS",
+    tuple(
+        f"{service}{region}.{domain}"
+        for service in ("iam", "iam-fips", "sts", "sts-fips")
+        for region in ("", ".*")
+        for domain in ("amazonaws.com", "amazonaws.com.cn", "api.aws")
+    ),
+)
+"""The endpoints of the services that Keywatch asks. Not all of `amazonaws.com`: anybody may rent a name there."""
 
 
 def azure_cloud(name: str | None) -> AzureCloud:

@@ -9,7 +9,7 @@ import requests
 import requests.adapters
 from azure.core.pipeline.transport import RequestsTransport
 
-from keywatch.errors import CertificateError, TransientError, UnreachableError
+from keywatch.errors import CertificateError, ConfigurationError, TransientError, UnreachableError
 from keywatch.transport.hosts import AllowedHosts
 from keywatch.transport.settings import Transport
 
@@ -73,7 +73,9 @@ def azure_core_arguments(transport: Transport, hosts: AllowedHosts) -> dict[str,
     }
 
 
-def network_error(error: requests.RequestException, host: str) -> CertificateError | TransientError:
+def network_error(
+    error: requests.RequestException, host: str
+) -> CertificateError | ConfigurationError | TransientError:
     """Turn a failure of requests into the error that says what to do."""
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return CertificateError(
@@ -84,12 +86,22 @@ def network_error(error: requests.RequestException, host: str) -> CertificateErr
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return UnreachableError(f"{host} did not accept a connection in time. {_WHERE_TO_LOOK}")
     if isinstance(error, requests.exceptions.ProxyError) and not isinstance(_innermost(error), BROKEN):
-        return UnreachableError(f"The proxy did not connect to {host}: {_reason(error)}. {_WHERE_TO_LOOK}")
+        return _proxy_error(error, host)
     if isinstance(error, requests.exceptions.ReadTimeout):
         return UnreachableError(f"{host} did not answer in time. {_WHERE_TO_LOOK}", perhaps_done=True)
     if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
         return UnreachableError(f"{host} cannot be reached: {_reason(error)}. {_WHERE_TO_LOOK}")
     return UnreachableError(f"The connection to {host} broke before an answer came.", perhaps_done=True)
+
+
+def _proxy_error(error: requests.exceptions.ProxyError, host: str) -> ConfigurationError | UnreachableError:
+    reason = _reason(error)
+    if "407" in reason:
+        return ConfigurationError(
+            f"The proxy on the way to {host} wants credentials, or other ones. Put them into transport.proxy on the "
+            "connection: http://user:password@host:port."
+        )
+    return UnreachableError(f"The proxy did not connect to {host}: {reason}. {_WHERE_TO_LOOK}")
 
 
 _WHERE_TO_LOOK = "Check the name, and transport.proxy and transport.no_proxy on the connection."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -91,14 +92,15 @@ class Transport:
             ConfigurationError: The CA bundle does not exist, or the proxy is not an http(s) URL.
         """
         bundle = self.ca_bundle or _first(environ, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-        proxy = self.proxy or _first(environ, "HTTPS_PROXY", "https_proxy") or DIRECT
+        proxy = self.proxy or _with_scheme(_first(environ, "HTTPS_PROXY", "https_proxy")) or DIRECT
         no_proxy = self.no_proxy
         if no_proxy is None:
             no_proxy = _hosts(_first(environ, "NO_PROXY", "no_proxy") or "")
-        if self.verify and bundle and not Path(bundle).exists():
-            raise ConfigurationError(f"The CA bundle {bundle} does not exist. Correct transport.ca_bundle.")
-        if proxy != DIRECT and urlsplit(proxy).scheme not in ("http", "https"):
-            raise ConfigurationError("transport.proxy is not an http:// or https:// URL. Correct it.")
+        if self.verify and bundle:
+            _check_bundle(bundle, "the connection" if self.ca_bundle else "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE")
+        if proxy != DIRECT and not _is_http_url(proxy):
+            source = "of the connection" if self.proxy else "in HTTPS_PROXY"
+            raise ConfigurationError(f"The proxy {source} is not an http:// or https:// URL. Correct it.")
         return replace(self, ca_bundle=bundle, proxy=proxy, no_proxy=no_proxy)
 
     def proxies_for(self, url: str) -> dict[str, str]:
@@ -128,6 +130,30 @@ class Transport:
 def _first(environ: Mapping[str, str], *names: str) -> str | None:
     """Return the first of the variables that is set and not blank."""
     return next((environ[name] for name in names if environ.get(name, "").strip()), None)
+
+
+def _with_scheme(proxy: str | None) -> str | None:
+    """Read a proxy of the environment as its other readers do, who take `host:port` for a URL."""
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _is_http_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_bundle(bundle: str, source: str) -> None:
+    path = Path(bundle)
+    if not path.exists():
+        raise ConfigurationError(f"The CA bundle {bundle} of {source} does not exist. Correct it there.")
+    if path.is_file():
+        try:
+            ssl.create_default_context(cafile=bundle)
+        except OSError as error:
+            raise ConfigurationError(f"The CA bundle {bundle} of {source} is not PEM. Correct it there.") from error
 
 
 def _hosts(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a connection's extras are untyped

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from keywatch.errors import IncompleteReportError, UnreachableError
+from keywatch.errors import IncompleteReportError, StagingGoneError, UnreachableError
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
 from keywatch.pipeline.publish import publish
 from keywatch.pipeline.verdict import verdict
-from keywatch.staging import read_json
+from keywatch.staging import read_json, remove_tree
 from tests.expected import record_id
 from tests.keywatch.fakes import MemoryDestination
 from tests.keywatch.pipeline.staged import (
@@ -187,7 +187,30 @@ def test_publish_writes_the_report_store(run: RunFolder[Path]) -> None:
 
     latest = read_json(run.staging / "report" / "latest.json")
     assert latest == read_json(run.staging / "report" / "runs" / f"{run.name}.json")
-    assert latest == {**result, "published_at": "2024-03-01T00:05:00+00:00", "audit": list(rows.values())}
+    times = {"listed_at": run.listed_at(), "published_at": "2024-03-01T00:05:00+00:00"}
+    assert latest == {**result, **times, "audit": list(rows.values())}
+
+
+def test_publish_of_an_older_run_leaves_the_latest_report(run: RunFolder[Path]) -> None:
+    """A run that is cleared later than a newer one ended does not take its place."""
+    published(run, [batch_of(ONE)], [loaded(accepted=2)])
+    older = begun(run.staging, "older", "2024-02-01T00:00:00Z")
+
+    published(older, [batch_of(ONE)], [])
+
+    assert read_json(run.staging / "report" / "latest.json")["run_id"] == run.run_id
+
+
+def test_publish_of_a_removed_run_says_so(run: RunFolder[Path]) -> None:
+    """Once retention has removed a run, clearing its publish makes no false rows and no new folder."""
+    remove_tree(run.folder)
+    destination = MemoryDestination()
+
+    with pytest.raises(StagingGoneError):
+        publish([batch_of(ONE)], [], run, destination, now=NOW, keep=timedelta(7))
+
+    assert destination.calls == 0
+    assert not run.folder.exists()
 
 
 def test_publish_removes_expired_runs_only(run: RunFolder[Path]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import trustme
 
 from keywatch.errors import ConfigurationError
 from keywatch.transport import Transport
@@ -96,7 +97,7 @@ def test_transport_without_verification_needs_a_laboratory() -> None:
 def test_transport_resolve_fills_what_was_left_open(tmp_path: Path) -> None:
     """What a connection leaves open comes from the environment."""
     bundle = tmp_path / "ca.pem"
-    bundle.touch()
+    trustme.CA().cert_pem.write_to_path(str(bundle))
     environ = {"REQUESTS_CA_BUNDLE": str(bundle), "HTTPS_PROXY": PROXY, "NO_PROXY": "a.example, b.example"}
 
     assert Transport(str(bundle), PROXY, ("a.example", "b.example")) == Transport().resolve(environ)
@@ -105,7 +106,7 @@ def test_transport_resolve_fills_what_was_left_open(tmp_path: Path) -> None:
 def test_transport_resolve_reads_the_other_spellings(tmp_path: Path) -> None:
     """Curl's bundle and lower-case proxy variables count where the usual ones are blank."""
     bundle = tmp_path / "ca.pem"
-    bundle.touch()
+    trustme.CA().cert_pem.write_to_path(str(bundle))
     environ = {
         "REQUESTS_CA_BUNDLE": "  ",
         "CURL_CA_BUNDLE": str(bundle),
@@ -129,8 +130,7 @@ def test_transport_resolve_of_an_empty_environment_connects_directly() -> None:
 def test_transport_explicit_values_beat_the_environment(tmp_path: Path) -> None:
     """What a connection says wins over the environment."""
     ours, theirs = tmp_path / "ours.pem", tmp_path / "theirs.pem"
-    ours.touch()
-    theirs.touch()
+    trustme.CA().cert_pem.write_to_path(str(ours))
     explicit = Transport(str(ours), PROXY, ())
     environ = {"REQUESTS_CA_BUNDLE": str(theirs), "HTTPS_PROXY": ELSEWHERE, "NO_PROXY": "*"}
 
@@ -146,16 +146,38 @@ def test_transport_direct_means_no_proxy_whatever_the_environment_says() -> None
 
 def test_transport_with_a_missing_bundle_is_refused() -> None:
     """A CA bundle that is not there is found before the first request."""
-    with pytest.raises(ConfigurationError, match=r"/not/there\.pem does not exist"):
+    with pytest.raises(ConfigurationError, match=r"/not/there\.pem of the connection does not exist"):
         Transport(ca_bundle="/not/there.pem").resolve({})
 
 
 def test_transport_with_a_bad_proxy_is_refused_without_its_password() -> None:
     """A proxy that is no http(s) URL is refused, and its password stays out of the message."""
-    with pytest.raises(ConfigurationError, match=r"transport\.proxy") as caught:
+    with pytest.raises(ConfigurationError, match="The proxy of the connection") as caught:
         Transport(proxy="socks5://me:hunter2@proxy.example").resolve({})
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_transport_with_a_bundle_that_is_not_pem_is_refused(tmp_path: Path) -> None:
+    """A CA bundle that holds no certificate is found before the first request, and blamed on who named it."""
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("not a certificate")
+
+    with pytest.raises(ConfigurationError, match=r"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is not PEM"):
+        Transport().resolve({"REQUESTS_CA_BUNDLE": str(bundle)})
+
+
+def test_transport_takes_a_proxy_of_the_environment_without_a_scheme() -> None:
+    """`host:port` in HTTPS_PROXY means what it means to everybody else."""
+    resolved = Transport().resolve({"HTTPS_PROXY": "proxy.example:3128"})
+
+    assert resolved.proxies_for("https://iam.amazonaws.com/")["https"] == "http://proxy.example:3128"
+
+
+def test_transport_with_a_proxy_that_cannot_be_read_is_refused() -> None:
+    """A proxy URL that cannot be parsed is a matter of configuration."""
+    with pytest.raises(ConfigurationError, match="The proxy of the connection"):
+        Transport(proxy="http://[bad").resolve({})
 
 
 def test_transport_shows_no_proxy_password() -> None:
