@@ -45,6 +45,10 @@ class StagingPath(Protocol):
         """Tell a folder from a file."""
         ...
 
+    def is_symlink(self) -> bool:
+        """Tell a link to somewhere else."""
+        ...
+
     def unlink(self) -> None:
         """Remove a file."""
         ...
@@ -189,7 +193,7 @@ def list_folder(path: P) -> list[P]:
 def remove_tree(path: StagingPath) -> None:
     """Remove a folder and everything below it."""
     for child in list_folder(path):
-        if child.is_dir():
+        if child.is_dir() and not child.is_symlink():
             remove_tree(child)
         else:
             child.unlink()

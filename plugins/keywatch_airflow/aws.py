@@ -6,7 +6,8 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook, BaseSessionFactory
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from airflow.sdk import BaseHook
 
 from keywatch.access_keys.accounts import assume_role, caller_account
@@ -94,12 +95,23 @@ class AwsAccounts:
         wrapper = self._hook.conn_config
         keep_wire_logs_quiet()
         stock_transport(self._hook.verify, self._hook.config, lab=self._lab)
-        for assuming in (True, False):
-            endpoint = wrapper.get_service_endpoint_url("sts", sts_connection_assume=assuming)
-            if endpoint:
-                AWS_HOSTS.in_lab(self._lab).require(endpoint)
         region = self._hook.region_name or DEFAULT_REGION
+        if wrapper.role_arn:
+            self._check_sts(wrapper, region)
         return ask_aws("of the connection", "sts:AssumeRole", lambda: self._hook.get_session(region_name=region))
+
+    def _check_sts(self, wrapper: AwsConnectionWrapper, region: str) -> None:
+        """Refuse an STS outside AWS, whoever names it: the connection, the environment or AWS's configuration file."""
+        if wrapper.assume_role_method == "assume_role_with_saml" and not self._lab:
+            raise ConfigurationError("assume_role_with_saml asks a host that cannot be checked. Use another method.")
+        factory = BaseSessionFactory(conn=wrapper, region_name=region, config=wrapper.botocore_config)
+        endpoint = wrapper.get_service_endpoint_url("sts", sts_connection_assume=True)
+        client = factory.basic_session.client(
+            "sts", region_name=region, config=wrapper.botocore_config, endpoint_url=endpoint
+        )
+        for url in (wrapper.get_service_endpoint_url("sts"), client.meta.endpoint_url):
+            if url:
+                AWS_HOSTS.in_lab(self._lab).require(url)
 
     @cached_property
     def _sts(self) -> STSClient:
@@ -121,9 +133,14 @@ def stock_transport(verify: bool | str | None, config: Config, *, lab: bool) -> 
     """Read a transport from what a stock `aws` connection says.
 
     Raises:
-        ConfigurationError: Verification is switched off outside a laboratory.
+        ConfigurationError: Outside a laboratory, verification is switched off, or a proxy is to read the requests.
     """
     options: Any = config  # botocore gives a Config its attributes at run time
+    if (options.proxies_config or {}).get("proxy_use_forwarding_for_https") and not lab:
+        raise ConfigurationError(
+            "config_kwargs.proxies_config.proxy_use_forwarding_for_https would hand signed requests to the proxy in "
+            "clear. Remove it from the aws connection."
+        )
     chosen = {
         "ca_bundle": verify if isinstance(verify, str) else os.environ.get("AWS_CA_BUNDLE"),
         "verify": verify is not False,

@@ -43,8 +43,11 @@ def is_lab(extra: Mapping[str, Any], conn_id: str) -> bool:
     Raises:
         ConfigurationError: The connection says so, the configuration does not.
     """
-    if not extra.get("lab"):
+    lab = extra.get("lab")
+    if lab is None or lab is False or lab == "":
         return False
+    if lab is not True:
+        raise ConfigurationError(f"Connection {conn_id!r} sets lab to {lab!r}. Set it to true or false, or remove it.")
     if not conf.getboolean(SECTION, "allow_lab"):
         raise ConfigurationError(
             f"Connection {conn_id!r} sets lab: true, which this Airflow does not allow. Remove it or, in a "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +204,64 @@ def test_endpoint_within_aws_is_honoured(cloud: LocalCloud, connect: Connect, aw
 
     assert Account(cloud.aws.account_id) == AwsAccounts(connect("aws_audit", aws)).own()
     assert {"sts.amazonaws.com"} == {request.host for request in cloud.requests()}
+
+
+@pytest.fixture
+def eavesdropper() -> Iterator[tuple[str, list[bytes]]]:
+    """Listen on a port of loopback: its URL, and what came first on each connection."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.settimeout(1)
+                    heard.append(connection.recv(4096))
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", heard
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize("where", ["service_config", "endpoint_url", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"])
+def test_role_of_the_connection_is_not_asked_of_a_stranger(
+    where: str,
+    connect: Connect,
+    aws: Json,
+    cloud: LocalCloud,
+    eavesdropper: tuple[str, list[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection with a role_arn sends nothing to an STS outside AWS, whoever names it."""
+    url, heard = eavesdropper
+    extra = aws["extra"] | {"role_arn": cloud.aws.role_arn(cloud.aws.account_ids[1])}
+    if where == "service_config":
+        extra |= {"service_config": {"sts": {"endpoint_url": url}}}
+    elif where == "endpoint_url":
+        extra |= {"endpoint_url": url}
+    else:
+        monkeypatch.setenv(where, url)
+
+    with pytest.raises(HostNotAllowedError, match="nothing was"):
+        AwsAccounts(connect("aws_audit", aws | {"extra": extra})).own()
+
+    assert heard == []
+
+
+def test_proxy_that_would_read_requests_is_refused(
+    connect: Connect, aws: Json, eavesdropper: tuple[str, list[bytes]]
+) -> None:
+    """A proxy that botocore would hand signed requests in clear is refused before anything is signed."""
+    url, heard = eavesdropper
+    kwargs = {"proxies": {"https": url}, "proxies_config": {"proxy_use_forwarding_for_https": True}}
+
+    with pytest.raises(ConfigurationError, match="proxy_use_forwarding_for_https"):
+        AwsAccounts(connect("aws_audit", aws | {"extra": aws["extra"] | {"config_kwargs": kwargs}})).own()
+
+    assert heard == []

@@ -33,8 +33,8 @@ NOT_BASE64 = "not-base64-but-still-secret!"
 NO_WORKSPACE = "00000000-0000-4000-8000-000000000000"
 
 UNUSABLE: dict[str, tuple[Alter, type[PermanentError], str]] = {
-    "no workspace id": (lambda c: c.pop("login"), ConfigurationError, r"Workspace id None is not a GUID"),
-    "workspace id": (lambda c: c.update(login="contoso"), ConfigurationError, r"Workspace id 'contoso' is not a GUID"),
+    "no workspace id": (lambda c: c.pop("login"), ConfigurationError, r"workspace id is not a GUID"),
+    "workspace id": (lambda c: c.update(login="contoso"), ConfigurationError, r"workspace id is not a GUID"),
     "no key": (lambda c: c.pop("password"), ConfigurationError, r"holds no shared key"),
     "key": (lambda c: c.update(password=NOT_BASE64), ConfigurationError, r"shared key is not base64"),
     "cloud": (lambda c: c["extra"].update(cloud="AzureMoon"), ConfigurationError, r"no Azure cloud 'AzureMoon'"),

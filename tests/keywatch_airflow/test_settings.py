@@ -96,3 +96,10 @@ def test_retention_below_a_day_is_refused(monkeypatch: pytest.MonkeyPatch, days:
 
     with pytest.raises(ConfigurationError, match="staging_retention_days is below 1"):
         staging_retention()
+
+
+@pytest.mark.parametrize("lab", ["false", "true", "no", 1, 0.0, []])
+def test_lab_is_refused_when_it_is_neither_true_nor_false(lab: object) -> None:
+    """A text that only reads like a yes or no lifts no check."""
+    with pytest.raises(ConfigurationError, match="Set it to true or false"):
+        is_lab({"lab": lab}, "conn")

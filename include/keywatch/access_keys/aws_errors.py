@@ -38,8 +38,11 @@ from keywatch.errors import (
 
 log = logging.getLogger(__name__)
 
-ACCESS_KEY_ID: Final = re.compile(r"\b(A[A-Z]{3})[A-Z0-9]{8,}([A-Z0-9]{4})\b")
-"""An access key id of any kind, in running text (IAM user guide, "Unique identifiers")."""
+ACCESS_KEY_ID: Final = re.compile(r"(A(?:KIA|SIA|BIA|CCA))[A-Z0-9]{8,}([A-Z0-9]{4})", re.IGNORECASE)
+"""An access key id of any kind, wherever it stands in a text (IAM user guide, "Unique identifiers")."""
+
+LONGEST_MESSAGE: Final = 300
+"""Characters of what AWS says that are handed on. Further on, a refused signature is quoted, session token included."""
 
 CREDENTIAL_CODES: Final = frozenset(
     {
@@ -72,8 +75,8 @@ NOT_USABLE_CODES: Final = frozenset({"InvalidInput", "OptInRequired", "RegionDis
 T = TypeVar("T")
 
 
-class GoneError(KeywatchError):
-    """What was asked about has been deleted meanwhile. Never leaves the extraction."""
+class GoneError(AwsServiceError):
+    """AWS says that what was asked about does not exist; the extraction takes a listed user or key for deleted."""
 
 
 def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
@@ -102,7 +105,13 @@ def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
         log.warning("%s got an answer that is not AWS's (%s bytes)", action, len(str(error)))
         cause = None  # its text is the whole answer, full access key ids included
     except BotoCoreError as error:
-        raise _without_answer(error, account_id, action) from error
+        failure = _without_answer(error, account_id, action)
+        if type(error) is HTTPClientError:  # quotes the proxy's URL, password included
+            raise failure from None
+        raise failure from error
+    except (KeyError, OverflowError, RuntimeError, ValueError) as error:
+        log.warning("%s got an answer without what AWS always answers (%s)", action, type(error).__name__)
+        cause = None
     # Raised here, so that the error as it came is not its context.
     if isinstance(cause, ClientError):
         raise _answered(cause, account_id, action) from cause
@@ -114,7 +123,7 @@ def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
 
 def _without_answer(error: BotoCoreError, account_id: str, action: str) -> KeywatchError:
     """Decide what an error of botocore's own means."""
-    text = str(error).rstrip(".")
+    text = _shown(str(error))
     if isinstance(error, NO_CREDENTIALS):
         return AwsCredentialsError(
             f"There are no usable AWS credentials for {action}: {text}. Complete the aws connection of the run."
@@ -137,15 +146,15 @@ def _without_answer(error: BotoCoreError, account_id: str, action: str) -> Keywa
 def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError:
     """Decide what a refusal of AWS's means."""
     code = error.response["Error"].get("Code", "")
-    message = error.response["Error"].get("Message", "").rstrip(".")
+    message = error.response["Error"].get("Message", "")
     if code == "NoSuchEntity":
-        return GoneError(message)
+        return GoneError(f"{action} in AWS account {account_id} failed: {message}.")
     if code in DENIED_CODES:
         return AccessDeniedError(account_id, action, _principal(message))
     if code in CREDENTIAL_CODES:
         return AwsCredentialsError(
-            f"AWS refuses the credentials for {action} ({code}: {message}). Renew them in the run's aws connection; "
-            "if they are right, set the worker's clock."
+            f"AWS refuses the credentials for {action} ({code}). Renew them in the run's aws connection; if they are "
+            "right, set the worker's clock."
         )
     if code in THROTTLE_CODES:
         return ThrottledError(
@@ -161,10 +170,18 @@ def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError
 
 
 def _redacted(error: ClientError) -> ClientError:
-    """Copy an error, with shortened access key ids."""
-    answer: dict[str, Any] = dict(error.response.get("Error", {}))
-    answer["Message"] = ACCESS_KEY_ID.sub(r"\1...\2", str(answer.get("Message", "")))
+    """Copy an error: access key ids shortened, and nothing of credentials that AWS refuses."""
+    given = error.response.get("Error", {})
+    code = _shown(str(given.get("Code", "")))
+    message = "" if code in CREDENTIAL_CODES else _shown(str(given.get("Message", "")))
+    answer: dict[str, Any] = {"Code": code, "Message": message}
     return ClientError({"Error": answer}, error.operation_name)  # type: ignore[typeddict-item]
+
+
+def _shown(text: str) -> str:
+    """Return what may be shown of a text: its first line, not too long, access key ids shortened."""
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    return ACCESS_KEY_ID.sub(r"\1...\2", first)[:LONGEST_MESSAGE].rstrip(".")
 
 
 def _principal(message: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.config import Config
 
@@ -125,14 +125,14 @@ class AccessKeyExtraction:
             yield from rows
 
     def _root_keys(self) -> Iterator[RawAccessKey]:
-        summary = self._ask("iam:GetAccountSummary", self._iam.get_account_summary)["SummaryMap"]
+        summary = self._ask("iam:GetAccountSummary", lambda: self._iam.get_account_summary()["SummaryMap"])
         arn = f"arn:{self._iam.meta.partition}:iam::{self._account.id}:root"
         for slot in range(1, summary.get("AccountAccessKeysPresent", 0) + 1):
             yield self._row(ROOT_USER, arn, slot)
 
     def _users(self) -> Iterator[UserTypeDef]:
         pages = iter(self._iam.get_paginator("list_users").paginate(PaginationConfig={"PageSize": PAGE_SIZE}))
-        while page := self._ask("iam:ListUsers", lambda: next(pages, None)):
+        while page := self._ask("iam:ListUsers", lambda: _whole(next(pages, None), "Users")):
             self.counts.users += len(page["Users"])
             yield from page["Users"]
 
@@ -149,20 +149,23 @@ class AccessKeyExtraction:
     def _list_keys(self, user: UserTypeDef) -> list[AccessKeyMetadataTypeDef]:
         paginator = self._iam.get_paginator("list_access_keys")
         pages = paginator.paginate(UserName=user["UserName"], PaginationConfig={"PageSize": PAGE_SIZE})
-        return self._ask("iam:ListAccessKeys", lambda: [key for page in pages for key in page["AccessKeyMetadata"]])
+        return self._ask(
+            "iam:ListAccessKeys",
+            lambda: [key for page in pages for key in _whole(page, "AccessKeyMetadata")["AccessKeyMetadata"]],
+        )
 
     def _key_row(self, user: UserTypeDef, slot: int, key: AccessKeyMetadataTypeDef) -> RawAccessKey | None:
         key_id = key["AccessKeyId"]
         try:
-            answer = self._ask(
-                "iam:GetAccessKeyLastUsed", lambda: self._iam.get_access_key_last_used(AccessKeyId=key_id)
+            used = self._ask(
+                "iam:GetAccessKeyLastUsed",
+                lambda: self._iam.get_access_key_last_used(AccessKeyId=key_id)["AccessKeyLastUsed"],
             )
         except (GoneError, AccessDeniedError) as error:
             # IAM's model lists no error for an unknown key here, so a refusal may mean that it is gone.
             if isinstance(error, AccessDeniedError) and self._is_listed(user, key_id):
                 raise
             return None
-        used = answer["AccessKeyLastUsed"]
         used_date = used.get("LastUsedDate")
         row = self._row(user["UserName"], user["Arn"], slot)
         row["access_key_id"] = shorten(key_id)
@@ -197,3 +200,16 @@ class AccessKeyExtraction:
 
     def _ask(self, action: str, call: Callable[[], T]) -> T:
         return ask_aws(self._account.id, action, call)
+
+
+def _whole(page: Any, member: str) -> Any:  # noqa: ANN401 - one of two kinds of page, or None behind the last
+    """Return a page of a listing if it holds the members and, unless it is the last, says where the next begins.
+
+    Raises:
+        KeyError: It does not; botocore would take a listing that is cut short for a whole one.
+    """
+    if page is not None:
+        missing = {member, "Marker"} - page.keys() if page.get("IsTruncated") else {member} - page.keys()
+        if missing:
+            raise KeyError(*missing)
+    return page

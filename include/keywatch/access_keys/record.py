@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, NotRequired, TypedDict
+
+from keywatch.errors import ConfigurationError
+
+ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
 
 ROOT_USER: Final = "<root_account>"
 """The user name that stands for an account's root user."""
@@ -19,10 +24,17 @@ class Account:
     Attributes:
         id: 12 digits.
         name: Its name in the organisation, if known.
+
+    Raises:
+        ConfigurationError: The id is not 12 digits.
     """
 
     id: str
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        if not ACCOUNT_ID.fullmatch(self.id):
+            raise ConfigurationError(f"{self.id!r} is not an AWS account id: give 12 digits. Correct `accounts`.")
 
 
 class RawAccessKey(TypedDict):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from keywatch.access_keys.record import AccessKeyRecord, RawAccessKey, iso_time, stable_id
 from keywatch.errors import MalformedRowError
 
-IAM_ARN: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{12}):(?:user/.+|root)", re.DOTALL)
+IAM_ARN: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):(?:user/.+|root)", re.DOTALL)
 """A user's or root's ARN in any partition (IAM user guide, "IAM identifiers")."""
 
 REQUIRED: Final = ("user_name", "user_arn", "last_used_source", "snapshot_time")

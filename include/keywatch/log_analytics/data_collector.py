@@ -56,7 +56,8 @@ def check_workspace_id(workspace_id: str | None) -> str:
         return str(uuid.UUID(workspace_id or ""))
     except ValueError:
         raise ConfigurationError(
-            f"Workspace id {workspace_id!r} is not a GUID. Copy the Workspace ID from the workspace's Overview page."
+            "The connection's workspace id is not a GUID. Copy the Workspace ID from the workspace's Overview page; "
+            "see that id and key are not swapped."
         ) from None
 
 

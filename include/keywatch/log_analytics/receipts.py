@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
+from keywatch.errors import StagingGoneError
 from keywatch.log_analytics.chunk import Chunk
 from keywatch.staging import StagingPath, list_folder, make_folder, read_json, read_lines, write_json
 
@@ -156,6 +157,6 @@ def _receipt(path: StagingPath) -> Receipt | None:
         match read_json(path):
             case {"first": int(first), "count": int(count), "sha256": str(sha256)} if first >= 0 and count > 0:
                 return Receipt(first, count, sha256)
-    except ValueError:
+    except (StagingGoneError, ValueError):  # settled by another attempt meanwhile, or cut short
         pass
     return None

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from keywatch.access_keys.aws_errors import ask_aws
 from keywatch.access_keys.extract import AccessKeyExtraction
 from keywatch.access_keys.record import Account, RawAccessKey
 from keywatch.errors import (
@@ -389,3 +391,55 @@ def test_wire_logs_kept_quiet_stay_as_quiet_as_they_were() -> None:
 
     assert logger.level == logging.ERROR
     logger.setLevel(logging.NOTSET)
+
+
+ODD_PAGES = {
+    "another document": "<html><body>welcome</body></html>",
+    "cut short": (
+        '<ListUsersResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListUsersResult><Users/>'
+        "<IsTruncated>true</IsTruncated></ListUsersResult></ListUsersResponse>"
+    ),
+}
+
+
+@pytest.mark.parametrize("page", ODD_PAGES.values(), ids=ODD_PAGES)
+def test_extraction_takes_no_odd_page_for_a_listing(page: str, cloud: LocalCloud) -> None:
+    """A page that is not IAM's, or says that there is more but not where, is a failure and not an empty account."""
+    cloud.inject(
+        Fault(FaultKind.STATUS, action="ListUsers", status=200, body=page, content_type="text/xml", count=None)
+    )
+
+    with pytest.raises(AwsServiceError, match="cut short, or came from something in between"):
+        list(extraction(iam_client(auditor(cloud), cloud, attempts=1), cloud.aws.account_id))
+
+
+QUOTED = "The request signature we calculated does not match\nx-amz-security-token:very-secret"
+
+
+def test_refused_signature_shows_nothing_that_aws_quotes() -> None:
+    """Of credentials that AWS refuses, the error shows the code alone: AWS quotes the signed headers."""
+
+    def refuse() -> None:
+        raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": QUOTED}}, "GetCallerIdentity")
+
+    with pytest.raises(AwsCredentialsError, match="SignatureDoesNotMatch") as caught:
+        ask_aws("123456789012", "sts:GetCallerIdentity", refuse)
+
+    assert "very-secret" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is caught.value.__cause__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("form", ["{}", "%3D{}", "key_{}", "x{}x", '"{}"'])
+@pytest.mark.parametrize("lower", [False, True])
+def test_error_shortens_key_ids_wherever_they_stand(form: str, lower: bool) -> None:  # noqa: FBT001 - a table's column
+    """A full key id in AWS's words is shortened, whatever surrounds it."""
+    key_id = "AKIA" + "Q7" * 8
+    shown = form.format(key_id.lower() if lower else key_id)
+
+    def fail() -> None:
+        raise ClientError({"Error": {"Code": "Odd", "Message": shown}}, "ListUsers")
+
+    with pytest.raises(AwsServiceError) as caught:
+        ask_aws("123456789012", "iam:ListUsers", fail)
+
+    assert key_id.lower() not in "".join(traceback.format_exception(caught.value)).lower()
