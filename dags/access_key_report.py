@@ -79,7 +79,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             type=["null", "integer"],
             minimum=200,
             title="Chunk limit (bytes)",
-            description="The most bytes of one request. Empty: what the destination allows.",
+            description="The most bytes of one request. Empty: 5,000,000, or what the destination allows.",
         ),
         "concurrency": Param(
             32,

@@ -119,7 +119,7 @@ def test_xcom_holds_small_manifests_only(at_debug: Finished) -> None:
 
 
 def test_default_limit_stores_every_key_once(home: Home, at_debug: Finished) -> None:
-    """With the destination's own limit, all keys go out in one chunk a batch, and rows equal keys one to one."""
+    """With the default limit, all keys go out in one chunk a batch, and rows equal keys one to one."""
     assert at_debug.process.returncode == 0
     finished = dags_test(home)
     assert finished.process.returncode == 0, finished.process.stdout[-3000:]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import Final
 
 from keywatch.errors import KeywatchError, PermanentError, RequestTooLargeError
 from keywatch.log_analytics.chunk import Chunk, Rejected, pack
@@ -17,7 +18,10 @@ from keywatch.staging import StagingPath
 
 log = logging.getLogger(__name__)
 
-DEFAULT_IN_FLIGHT = 4
+DEFAULT_IN_FLIGHT: Final = 4
+
+DEFAULT_LIMIT: Final = 5_000_000
+"""Bytes of a chunk: large enough that requests are few, small enough that several in flight are no burden."""
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ def deliver(
         receipts: The file's receipts, read first and added to.
         destination: Accepts the bodies.
         reject: Called with each record that cannot be sent; one call at a time.
-        limit: The most bytes of a body; None, or more than the destination allows, means the destination's own.
+        limit: The most bytes of a body, never more than the destination allows; None means `DEFAULT_LIMIT`.
         in_flight: Chunks sent at the same time.
 
     Returns:
@@ -77,7 +81,7 @@ def deliver(
     kept = receipts.read()
     true = proven(path, kept)
     spans, lapsed = merged(true), sum(receipt.count for receipt in {*kept} - {*true})
-    limit = min(limit or destination.max_bytes, destination.max_bytes)
+    limit = min(limit or DEFAULT_LIMIT, destination.max_bytes)
     attempt = _Attempt(destination, receipts, reject)
     attempt.delivery.accepted_before = sum(map(len, spans))
     if spans:

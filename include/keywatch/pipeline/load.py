@@ -27,7 +27,7 @@ def load_batch(
         transformed: The batch.
         run: The run's folder.
         destination: The table of access keys.
-        limit: The most bytes of a request; None means the destination's own.
+        limit: The most bytes of a request; None means delivery's default.
         in_flight: Requests at the same time.
 
     Raises:
