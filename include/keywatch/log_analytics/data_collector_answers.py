@@ -136,8 +136,9 @@ def _refused(answer: Answer) -> KeywatchError:
 
 def _not_the_service(answer: Answer) -> KeywatchError:
     """Somebody in between answered; a success from there is none."""
+    content_type = answer.headers.get("Content-Type", "no content type").partition(";")[0][:80]
     message = (
-        f"HTTP {answer.status} with {answer.headers.get('Content-Type', 'no content type')} did not come from "
+        f"HTTP {answer.status} with {content_type} did not come from "
         f"{answer.host}, but from something in between. Check transport.proxy on the connection."
     )
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:

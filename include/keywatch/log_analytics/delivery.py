@@ -134,8 +134,9 @@ class _Attempt:
                 raise
             self._send_smaller(chunk, error)
             return
+        sent_by_another = self._receipts.holds(receipt)
         self._receipts.write(receipt)
-        if not sent.perhaps_twice:
+        if not sent.perhaps_twice and not sent_by_another:
             self._receipts.settle(receipt)
         with self._lock:
             done = self.delivery

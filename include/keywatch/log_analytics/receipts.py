@@ -61,6 +61,10 @@ class ReceiptBook:
         """Keep a receipt. Once this returns, no later attempt sends the range again."""
         write_json(self._folder / f"{_name(receipt)}.json", asdict(receipt))
 
+    def holds(self, receipt: Receipt) -> bool:
+        """Tell whether this very range has a receipt, as it may have from another attempt that still runs."""
+        return (self._folder / f"{_name(receipt)}.json").exists()
+
     def read(self) -> list[Receipt]:
         """Return every receipt that can be read, by position. One cut short in writing counts as none."""
         return _read(self._folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -16,6 +17,11 @@ from keywatch.errors import ConfigurationError
 
 DIRECT: Final = "direct"
 """The `proxy` that means none, whatever the environment says."""
+
+PLAIN_PROXY: Final = re.compile(
+    r"([!-.0-;=?A-\[\]^_`a-~]*@)?([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?"
+)
+"""A proxy's user, host and port as every HTTP client reads them: other characters of a password as %-escapes."""
 
 NEVER_PROXIED: Final = ("169.254.169.254", "localhost", "127.0.0.1", "::1")
 """Instance metadata and the machine itself are no proxy's business."""
@@ -100,7 +106,10 @@ class Transport:
             _check_bundle(bundle, "the connection" if self.ca_bundle else "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE")
         if proxy != DIRECT and not _is_http_url(proxy):
             source = "of the connection" if self.proxy else "in HTTPS_PROXY"
-            raise ConfigurationError(f"The proxy {source} is not an http:// or https:// URL. Correct it.")
+            raise ConfigurationError(
+                f"The proxy {source} is not an http:// or https:// URL of a host and a port. "
+                "Correct it; write odd characters of user and password as %-escapes, a backslash as %5C."
+            )
         return replace(self, ca_bundle=bundle, proxy=proxy, no_proxy=no_proxy)
 
     def proxies_for(self, url: str) -> dict[str, str]:
@@ -140,7 +149,7 @@ def _with_scheme(proxy: str | None) -> str | None:
 def _is_http_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in ("http", "https") and bool(PLAIN_PROXY.fullmatch(parts.netloc)) and parts.port != 0
     except ValueError:
         return False
 

@@ -174,10 +174,30 @@ def test_transport_takes_a_proxy_of_the_environment_without_a_scheme() -> None:
     assert resolved.proxies_for("https://iam.amazonaws.com/")["https"] == "http://proxy.example:3128"
 
 
-def test_transport_with_a_proxy_that_cannot_be_read_is_refused() -> None:
-    """A proxy URL that cannot be parsed is a matter of configuration."""
-    with pytest.raises(ConfigurationError, match="The proxy of the connection"):
-        Transport(proxy="http://[bad").resolve({})
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://[bad",
+        r"http://CORP\user:hunter2@proxy.example:8080",
+        r"http://u:hunter2\@proxy.example:1",
+        "http://u:hunter2\n@proxy.example:1",
+        "http://ho st:1",
+        "http://a..b:1",
+        "http://",
+    ],
+)
+def test_transport_with_a_proxy_that_clients_read_differently_is_refused(proxy: str) -> None:
+    """A proxy URL that HTTP clients could take for another host is a matter of configuration, its password unseen."""
+    with pytest.raises(ConfigurationError, match="The proxy of the connection") as caught:
+        Transport(proxy=proxy).resolve({})
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["http://u:p%40%5C@proxy.example:8080", "https://10.0.0.1:3128", "http://[::1]:3128"])
+def test_transport_takes_a_plain_proxy(proxy: str) -> None:
+    """Names, addresses and escaped passwords are fine."""
+    assert Transport(proxy=proxy).resolve({}).proxy == proxy
 
 
 def test_transport_shows_no_proxy_password() -> None:
