@@ -147,6 +147,8 @@ def _with_scheme(proxy: str | None) -> str | None:
 
 
 def _is_http_url(url: str) -> bool:
+    if not url.isprintable():  # urlsplit drops line breaks, other readers do not
+        return False
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(PLAIN_PROXY.fullmatch(parts.netloc)) and parts.port != 0
