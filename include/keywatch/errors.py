@@ -4,7 +4,13 @@
     ├── PermanentError                 a retry cannot help: somebody has to change something
     │   ├── ConfigurationError           a connection, parameter or file is not usable as it stands
     │   ├── HostNotAllowedError          a credential would leave the connection's cloud
-    │   ├── CertificateError             the other side's TLS certificate is expired or not trusted
+    │   ├── TlsError                     the other side's TLS certificate is expired or not trusted
+    │   ├── IdentityError                this machine has no identity, or not the one that a connection names
+    │   ├── VaultForbiddenError          the vault does not let the caller do this: a role is missing
+    │   ├── CertificateUnavailableError  there is no such certificate, or its private key cannot be had
+    │   ├── CertificateUnusableError     the certificate is expired, disabled, or of a kind that Entra refuses
+    │   ├── CertificateNotRegisteredError  no usable version of the certificate is registered on the application
+    │   ├── TokenRefusedError            Entra refuses a token for any other reason
     │   ├── AwsCredentialsError          AWS does not know, or no longer accepts, the credentials
     │   ├── AccessDeniedError            AWS refuses one action in one account
     │   ├── NoAccountsError              there is nothing to audit
@@ -65,8 +71,40 @@ class HostNotAllowedError(PermanentError):
     """A request, and the credential in it, would go to a host outside the connection's cloud."""
 
 
-class CertificateError(PermanentError):
+class TlsError(PermanentError):
     """The other side's TLS certificate is expired, not trusted, or made for another name."""
+
+
+class IdentityError(PermanentError):
+    """This machine has no identity to show to the vault, or not the one that the connection names."""
+
+
+class VaultForbiddenError(PermanentError):
+    """The vault does not let the caller do this: a role is missing, or a firewall is in the way."""
+
+
+class CertificateUnavailableError(PermanentError):
+    """There is no such certificate, or its private key cannot be had in the way that was asked for."""
+
+
+class CertificateUnusableError(PermanentError):
+    """The certificate is expired, not yet valid or disabled, or of a kind that Entra refuses."""
+
+
+class CertificateNotRegisteredError(PermanentError):
+    """Entra does not know the certificate as one of the application's (AADSTS700027)."""
+
+
+class TokenRefusedError(PermanentError):
+    """Entra refuses a token.
+
+    Attributes:
+        code: Entra's error code without `AADSTS`, or None if it named none.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class AwsCredentialsError(PermanentError):

@@ -63,8 +63,8 @@ def test_run_through_rest_stores_every_key_once(server: Airflow) -> None:
         ("wrong_workspace", None, "UnreachableError", "The proxy did not connect to 00000000-"),
         ("unreachable", None, "UnreachableError", "The proxy did not connect to"),
         ("outside", None, "HostNotAllowedError", "collector.example.com is not a host of AzureCloud"),
-        ("impatient", FaultKind.TLS_EXPIRED, "CertificateError", "certificate has expired"),
-        ("impatient", FaultKind.TLS_UNTRUSTED, "CertificateError", "is not trusted"),
+        ("impatient", FaultKind.TLS_EXPIRED, "TlsError", "certificate has expired"),
+        ("impatient", FaultKind.TLS_UNTRUSTED, "TlsError", "is not trusted"),
     ],
 )
 def test_refusal_ends_in_its_own_error(

@@ -16,9 +16,9 @@ from keywatch.access_keys.record import Account
 from keywatch.errors import (
     AccessDeniedError,
     AwsCredentialsError,
-    CertificateError,
     ConfigurationError,
     HostNotAllowedError,
+    TlsError,
     UnreachableError,
 )
 from keywatch_airflow.aws import AwsAccounts
@@ -127,7 +127,7 @@ def test_verify_with_a_strangers_authority_is_refused(connect: Connect, aws: Jso
     aws["extra"]["verify"] = str(stranger_ca)
     aws["extra"]["config_kwargs"]["retries"] = {"total_max_attempts": 1}
 
-    with pytest.raises(CertificateError):
+    with pytest.raises(TlsError):
         AwsAccounts(connect("aws_audit", aws)).own()
 
 

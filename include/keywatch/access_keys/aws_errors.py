@@ -29,10 +29,10 @@ from keywatch.errors import (
     AccessDeniedError,
     AwsCredentialsError,
     AwsServiceError,
-    CertificateError,
     ConfigurationError,
     KeywatchError,
     ThrottledError,
+    TlsError,
     UnreachableError,
 )
 
@@ -93,7 +93,7 @@ def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
         AwsCredentialsError: AWS does not accept the credentials, or there are none.
         ConfigurationError: AWS cannot be asked in this way: region, profile, proxy or parameters are wrong.
         ThrottledError: AWS throttles even after botocore's retries.
-        CertificateError: The TLS certificate is not trusted.
+        TlsError: The TLS certificate is not trusted.
         UnreachableError: No connection, or no answer.
         AwsServiceError: Anything else that AWS answers.
     """
@@ -131,7 +131,7 @@ def _without_answer(error: BotoCoreError, account_id: str, action: str) -> Keywa
     if isinstance(error, NOT_USABLE):
         return ConfigurationError(f"AWS cannot be asked for {action}: {text}. Correct the aws connection of the run.")
     if isinstance(error, SSLError):
-        return CertificateError(
+        return TlsError(
             f"The TLS certificate met on the way to AWS for {action} is not trusted: {text}. If a proxy inspects "
             "TLS here, give its certificate authority as `verify` in the aws connection's extras."
         )

@@ -90,7 +90,7 @@ class AccessKeyExtraction:
             AccessDeniedError: IAM denies one of the four actions; names account and action.
             AwsCredentialsError: AWS does not accept the credentials.
             ThrottledError: IAM still throttles after 10 adaptive attempts.
-            CertificateError: IAM's TLS certificate is not trusted.
+            TlsError: IAM's TLS certificate is not trusted.
             UnreachableError: IAM cannot be reached.
             AwsServiceError: IAM failed in another way.
         """

@@ -129,7 +129,7 @@ class DataCollector:
             WorkspaceNotFoundError: There is no such workspace.
             LogTypeError: The service refuses the log type.
             RequestRefusedError: The service refuses the body.
-            CertificateError: The TLS certificate is not trusted.
+            TlsError: The TLS certificate is not trusted.
             TransientError: Every attempt failed; a later one may not.
         """
         attempts, perhaps_twice = 0, False

@@ -9,7 +9,7 @@ import requests
 import requests.adapters
 from azure.core.pipeline.transport import RequestsTransport
 
-from keywatch.errors import CertificateError, ConfigurationError, TransientError, UnreachableError
+from keywatch.errors import ConfigurationError, TlsError, TransientError, UnreachableError
 from keywatch.transport.hosts import AllowedHosts
 from keywatch.transport.settings import Transport
 
@@ -55,30 +55,44 @@ def requests_session(transport: Transport, hosts: AllowedHosts, *, pool_size: in
     return session
 
 
+def identity_session(transport: Transport, hosts: AllowedHosts) -> requests.Session:
+    """Make a session for finding out who this machine is: Entra over the transport, the platform directly.
+
+    A platform's own identity endpoint (instance metadata, App Service) is plain HTTP on the machine or beside it, and
+    only the platform's environment variables name it, never a connection.
+
+    Raises:
+        ConfigurationError: The transport cannot be resolved.
+    """
+    session = requests_session(transport, hosts)
+    session.mount("http://", requests.adapters.HTTPAdapter())
+    return session
+
+
 def azure_core_arguments(transport: Transport, hosts: AllowedHosts) -> dict[str, Any]:
     """Make the keyword arguments that let any azure-core client obey the transport.
 
     Raises:
         ConfigurationError: The transport cannot be resolved.
     """
-    session = requests_session(transport, hosts)
-    return {
-        "transport": RequestsTransport(
-            session=session,
-            session_owner=False,
-            use_env_settings=False,
-            connection_timeout=transport.connect_timeout,
-            read_timeout=transport.read_timeout,
-        )
-    }
+    return {"transport": azure_core_transport(requests_session(transport, hosts), transport)}
 
 
-def network_error(
-    error: requests.RequestException, host: str
-) -> CertificateError | ConfigurationError | TransientError:
+def azure_core_transport(session: requests.Session, transport: Transport) -> RequestsTransport:
+    """Let azure-core send through a session."""
+    return RequestsTransport(
+        session=session,
+        session_owner=False,
+        use_env_settings=False,
+        connection_timeout=transport.connect_timeout,
+        read_timeout=transport.read_timeout,
+    )
+
+
+def network_error(error: requests.RequestException, host: str) -> TlsError | ConfigurationError | TransientError:
     """Turn a failure of requests into the error that says what to do."""
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return CertificateError(
+        return TlsError(
             f"The TLS certificate of {host} is not trusted: {_reason(error)}. If a proxy inspects TLS here, give its "
             "certificate authority as transport.ca_bundle on the connection; if the certificate has expired, "
             "its owner must renew it."

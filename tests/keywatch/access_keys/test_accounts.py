@@ -9,7 +9,7 @@ import pytest
 
 from keywatch.access_keys.accounts import assume_role, caller_account
 from keywatch.access_keys.record import Account
-from keywatch.errors import AccessDeniedError, AwsCredentialsError, CertificateError
+from keywatch.errors import AccessDeniedError, AwsCredentialsError, TlsError
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.keywatch.reach import auditor, iam_client, sts_client
 
@@ -31,7 +31,7 @@ def test_caller_account_behind_an_unknown_authority_is_a_certificate_error(
     """A certificate that is not trusted is named as such."""
     cloud.inject(Fault(FaultKind.TLS_UNTRUSTED, count=None))
 
-    with pytest.raises(CertificateError):
+    with pytest.raises(TlsError):
         caller_account(sts_client(auditor_session, cloud))
 
 

@@ -21,10 +21,10 @@ from keywatch.errors import (
     AccessDeniedError,
     AwsCredentialsError,
     AwsServiceError,
-    CertificateError,
     KeywatchError,
     PermanentError,
     ThrottledError,
+    TlsError,
     UnreachableError,
 )
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
@@ -333,8 +333,8 @@ def test_extraction_throttled_to_the_end_is_transient(
         (Fault(FaultKind.STATUS, status=200, body="<html><p>log in</html>", count=None), AwsServiceError),
         (Fault(FaultKind.STATUS, status=200, body="", count=None), AwsServiceError),
         (Fault(FaultKind.DROP_BEFORE, count=None), UnreachableError),
-        (Fault(FaultKind.TLS_EXPIRED, count=None), CertificateError),
-        (Fault(FaultKind.TLS_UNTRUSTED, count=None), CertificateError),
+        (Fault(FaultKind.TLS_EXPIRED, count=None), TlsError),
+        (Fault(FaultKind.TLS_UNTRUSTED, count=None), TlsError),
     ],
     ids=["500", "503 of a proxy", "a page of a proxy", "nothing", "dropped", "expired", "untrusted"],
 )

@@ -12,7 +12,6 @@ import pytest
 
 from keywatch.errors import (
     AuthorizationRefusedError,
-    CertificateError,
     ConfigurationError,
     HostNotAllowedError,
     KeywatchError,
@@ -21,6 +20,7 @@ from keywatch.errors import (
     RequestTooLargeError,
     ServiceUnavailableError,
     ThrottledError,
+    TlsError,
     TransientError,
     UnreachableError,
     WorkspaceNotFoundError,
@@ -329,7 +329,7 @@ def test_send_to_a_certificate_that_is_not_trusted_fails_at_once(kind: FaultKind
     """A certificate does not get better by trying again: one connection, no request, a permanent error."""
     cloud.inject(Fault(kind, count=None))
 
-    message = refused(cloud, collector(cloud), CertificateError)
+    message = refused(cloud, collector(cloud), TlsError)
 
     assert "expired" in message
     assert "transport.ca_bundle" in message

@@ -16,7 +16,7 @@ from azure.core.exceptions import ServiceRequestError
 from azure.core.rest import HttpRequest, HttpResponse
 from botocore.config import Config
 
-from keywatch.errors import CertificateError, HostNotAllowedError, UnreachableError
+from keywatch.errors import HostNotAllowedError, TlsError, UnreachableError
 from keywatch.transport import AWS_HOSTS, AllowedHosts, Transport
 from keywatch.transport.aws import aws_client
 from keywatch.transport.http import azure_core_arguments, network_error, requests_session
@@ -262,5 +262,5 @@ def test_network_error_of_a_certificate_says_what_to_do(cloud: LocalCloud) -> No
 
     error = failure(transport_to(cloud), f"https://{cloud.workspace.host}/")
 
-    assert isinstance(error, CertificateError)
+    assert isinstance(error, TlsError)
     assert "transport.ca_bundle" in str(error)
