@@ -78,26 +78,87 @@ class AzureCloud:
 
     Attributes:
         name: `AzureCloud`, `AzureUSGovernment` or `AzureChinaCloud`.
+        authority_host: Entra's host, where tokens are asked for.
+        vault_domains: Below which each Key Vault and each Managed HSM has its host.
+        ingestion_domain: Below which each endpoint of the Logs Ingestion API has its host.
         data_collector_domain: Below which each Log Analytics workspace has its Data Collector host.
+        monitor_scope: What a token for the Logs Ingestion API is asked for.
+        resource_manager: Azure Resource Manager's host.
+        service_domains: Below which further services have their hosts.
     """
 
     name: str
+    authority_host: str
+    vault_domains: tuple[str, str]
+    ingestion_domain: str
     data_collector_domain: str
+    monitor_scope: str
+    resource_manager: str
+    service_domains: tuple[str, ...]
+
+    @property
+    def authority_hosts(self) -> AllowedHosts:
+        """Entra: the one place where assertions are sent."""
+        return AllowedHosts(self.name, (self.authority_host,))
+
+    @property
+    def vault_hosts(self) -> AllowedHosts:
+        """Every vault of this cloud."""
+        return AllowedHosts(self.name, tuple(f"*.{domain}" for domain in self.vault_domains))
+
+    @property
+    def ingestion_hosts(self) -> AllowedHosts:
+        """Every endpoint of this cloud's Logs Ingestion API."""
+        return AllowedHosts(self.name, (f".{self.ingestion_domain}",))
 
     @property
     def data_collector_hosts(self) -> AllowedHosts:
         """The hosts of every workspace of this cloud."""
         return AllowedHosts(self.name, (f".{self.data_collector_domain}",))
 
+    @property
+    def service_hosts(self) -> AllowedHosts:
+        """The hosts of the Azure services that tokens are usually shown to."""
+        below = (*self.vault_domains, self.ingestion_domain, *self.service_domains)
+        return AllowedHosts(self.name, (self.resource_manager, *(f".{domain}" for domain in below)))
+
 
 AZURE_CLOUDS: Final = {
     cloud.name: cloud
     for cloud in (
-        AzureCloud("AzureCloud", "ods.opinsights.azure.com"),
-        AzureCloud("AzureUSGovernment", "ods.opinsights.azure.us"),
-        AzureCloud("AzureChinaCloud", "ods.opinsights.azure.cn"),
+        AzureCloud(
+            name="AzureCloud",
+            authority_host="login.microsoftonline.com",
+            vault_domains=("vault.azure.net", "managedhsm.azure.net"),
+            ingestion_domain="ingest.monitor.azure.com",
+            data_collector_domain="ods.opinsights.azure.com",
+            monitor_scope="https://monitor.azure.com/.default",
+            resource_manager="management.azure.com",
+            service_domains=("servicebus.windows.net", "core.windows.net", "loganalytics.azure.com"),
+        ),
+        AzureCloud(
+            name="AzureUSGovernment",
+            authority_host="login.microsoftonline.us",
+            vault_domains=("vault.usgovcloudapi.net", "managedhsm.usgovcloudapi.net"),
+            ingestion_domain="ingest.monitor.azure.us",
+            data_collector_domain="ods.opinsights.azure.us",
+            monitor_scope="https://monitor.azure.us/.default",
+            resource_manager="management.usgovcloudapi.net",
+            service_domains=("servicebus.usgovcloudapi.net", "core.usgovcloudapi.net", "loganalytics.us"),
+        ),
+        AzureCloud(
+            name="AzureChinaCloud",
+            authority_host="login.partner.microsoftonline.cn",
+            vault_domains=("vault.azure.cn", "managedhsm.azure.cn"),
+            ingestion_domain="ingest.monitor.azure.cn",
+            data_collector_domain="ods.opinsights.azure.cn",
+            monitor_scope="https://monitor.azure.cn/.default",
+            resource_manager="management.chinacloudapi.cn",
+            service_domains=("servicebus.chinacloudapi.cn", "core.chinacloudapi.cn", "loganalytics.azure.cn"),
+        ),
     )
 }
+"""The sovereign clouds' ingestion domains are unverified: no page of the documentation names them."""
 
 AWS_HOSTS: Final = AllowedHosts(
     "AWS",

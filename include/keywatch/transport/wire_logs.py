@@ -1,17 +1,22 @@
-"""botocore's loggers, which write whole requests and answers at DEBUG."""
+"""The SDKs' loggers that write whole requests and answers."""
 
 from __future__ import annotations
 
 import logging
+from typing import Final
+
+QUIETEST: Final = {"botocore": logging.INFO, "boto3": logging.INFO, "msal": logging.INFO, "azure": logging.WARNING}
+"""The lowest level that each may write at. azure-core writes a dozen lines of headers per request at INFO."""
 
 
 def keep_wire_logs_quiet() -> None:
-    """Keep botocore's loggers at INFO or above, for this process.
+    """Keep the SDKs' loggers from writing what they send and get, for this process.
 
-    At DEBUG they write headers and bodies: full access key ids, signatures and session tokens.
+    At DEBUG that is headers and bodies: full access key ids, signatures, session tokens and client assertions.
     """
-    for name in ("botocore", "boto3", *logging.root.manager.loggerDict):
-        if name.split(".")[0] in ("botocore", "boto3"):
+    for name in (*QUIETEST, *logging.root.manager.loggerDict):
+        lowest = QUIETEST.get(name.split(".")[0])
+        if lowest is not None:
             logger = logging.getLogger(name)
-            if name in ("botocore", "boto3") or logger.level != logging.NOTSET:
-                logger.setLevel(max(logger.level, logging.INFO))
+            if name in QUIETEST or logger.level != logging.NOTSET:
+                logger.setLevel(max(logger.level, lowest))

@@ -1,0 +1,111 @@
+"""Signed JSON Web Tokens: the client assertion that Entra takes in place of a secret, and those of other services."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import jwt
+from azure.core.exceptions import AzureError
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from keywatch.credentials.certificate import SigningCertificate, rsa_public_key
+from keywatch.credentials.vault_errors import Operation, vault_error
+from keywatch.errors import CertificateUnusableError
+
+LIFETIME: Final = 600
+"""Seconds that an assertion is valid, as Entra's documentation advises at most."""
+
+Algorithm = Literal["PS256", "RS256"]
+
+PADDINGS: Final[dict[Algorithm, padding.AsymmetricPadding]] = {
+    "PS256": padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=SHA256.digest_size),
+    "RS256": padding.PKCS1v15(),
+}
+
+
+def client_assertion(
+    signing: SigningCertificate, *, client_id: str, audience: str, now: datetime, send_chain: bool = False
+) -> str:
+    """Make the assertion by which an application proves itself to Entra.
+
+    Source: Microsoft Learn, "Microsoft identity platform application authentication certificate credentials".
+
+    Args:
+        signing: Signs; its certificate is registered on the application.
+        client_id: The application: issuer and subject.
+        audience: The token endpoint that the assertion is posted to.
+        now: The time now, timezone-aware; the assertion is valid for `LIFETIME` seconds from it.
+        send_chain: Whether to show the certificate and its chain (`x5c`), for applications that trust a subject name
+            and issuer instead of one certificate.
+
+    Returns:
+        A JWT in compact form.
+
+    Raises:
+        CertificateUnusableError: The signature is not of the certificate's key.
+        KeywatchError: The vault cannot be asked, or refuses to sign.
+    """
+    issued = int(now.timestamp())
+    claims = {
+        "aud": audience,
+        "iss": client_id,
+        "sub": client_id,
+        "jti": str(uuid.uuid4()),
+        "nbf": issued,
+        "iat": issued,
+        "exp": issued + LIFETIME,
+    }
+    headers: dict[str, Any] = {"x5t#S256": signing.x5t_s256}
+    if send_chain:
+        headers["x5c"] = signing.x5c
+    return sign_jwt(signing, claims, headers=headers)
+
+
+def sign_jwt(
+    signing: SigningCertificate,
+    claims: Mapping[str, Any],
+    *,
+    headers: Mapping[str, Any] | None = None,
+    algorithm: Algorithm = "PS256",
+) -> str:
+    """Sign claims for any service that takes a JWT signed by a certificate.
+
+    The signature is checked against the certificate before it is handed out.
+
+    Args:
+        signing: Signs.
+        claims: The payload (RFC 7519).
+        headers: Further header parameters, such as `kid` or `x5c` (RFC 7515).
+        algorithm: RSASSA-PSS or RSASSA-PKCS1-v1_5, over SHA-256 (RFC 7518).
+
+    Returns:
+        A JWT in compact form.
+
+    Raises:
+        CertificateUnusableError: The signature is not of the certificate's key.
+        KeywatchError: The vault cannot be asked, or refuses to sign.
+    """
+    try:
+        token = jwt.encode(dict(claims), signing.private_key, algorithm, headers=dict(headers or {}))
+    except AzureError as error:
+        host, _, path = signing.key_id.removeprefix("https://").partition("/")
+        raise vault_error(error, host, Operation.SIGN, path.split("/")[1]) from error
+    _check(signing, token, algorithm)
+    return token
+
+
+def _check(signing: SigningCertificate, token: str, algorithm: Algorithm) -> None:
+    signed, _, signature = token.rpartition(".")
+    public_key = rsa_public_key(signing.certificate, signing.key_id)
+    try:
+        public_key.verify(jwt.utils.base64url_decode(signature), signed.encode("ascii"), PADDINGS[algorithm], SHA256())
+    except InvalidSignature as error:
+        raise CertificateUnusableError(
+            f"The signature made with {signing.key_id} does not fit the certificate {signing.thumbprint}, so it was "
+            "thrown away: key and certificate are not of one version. Issue a new version in the vault."
+        ) from error
