@@ -18,8 +18,8 @@
     │   ├── StagingGoneError             a staged file is no longer there
     │   ├── StagingDamagedError          a staged file is not what was written
     │   ├── LogTypeError                 Log Analytics would not accept the table's name
-    │   ├── WorkspaceNotFoundError       there is no such Log Analytics workspace
-    │   ├── AuthorizationRefusedError    the signature was refused: wrong key, or a wrong clock
+    │   ├── DestinationNotFoundError     there is no such workspace, rule or stream in Log Analytics
+    │   ├── AuthorizationRefusedError    Log Analytics refuses the signature or the token: key, clock or role
     │   ├── RequestTooLargeError         one request is larger than the service accepts
     │   ├── RequestRefusedError          any other refusal that sending again would meet again
     │   └── IncompleteReportError        the run's verdict: accounts or records are missing
@@ -150,12 +150,12 @@ class LogTypeError(PermanentError):
     """Log Analytics would not accept the table's name."""
 
 
-class WorkspaceNotFoundError(PermanentError):
-    """There is no such Log Analytics workspace, or it is no longer active."""
+class DestinationNotFoundError(PermanentError):
+    """There is no such Log Analytics workspace, data collection rule or stream, or it is no longer active."""
 
 
 class AuthorizationRefusedError(PermanentError):
-    """Log Analytics refused the signature: the key is wrong, or a clock is."""
+    """Log Analytics refuses the signature or the token: the key or a clock is wrong, or a role is missing."""
 
 
 class RequestTooLargeError(PermanentError):

@@ -28,7 +28,7 @@ from tests.benchmarks.harness import Demand, Row, in_fresh_process, report
 
 if TYPE_CHECKING:
     from keywatch.access_keys.record import RawAccessKey
-    from keywatch.log_analytics.destination import Sent
+    from keywatch.log_analytics.destination import Limits, Sent
     from keywatch.log_analytics.shared_key import SharedKey
     from keywatch.pipeline.folders import RunFolder
     from keywatch.pipeline.manifests import ExtractedBatch
@@ -39,7 +39,7 @@ MOST_GROWTH: Final = 1.3
 """Peak memory of the larger size may be this many times that of the smaller one."""
 DATA_COLLECTOR_LIMIT: Final = 29_000_000
 DEFAULT_LIMIT: Final = 5_000_000
-"""Of `keywatch.log_analytics.delivery`, which is not imported here: a child's peak counts its parent's memory."""
+"""The Data Collector's usual; its module is not imported here: a child's peak counts its parent's memory."""
 SMALL_LIMIT: Final = 1_000_000
 IN_FLIGHT: Final = 4
 SLOW_SECONDS: Final = 1.0
@@ -94,13 +94,14 @@ def stream(limit: int, count: int) -> float:
     """Transform, pack and sign without a file; return the seconds that took."""
     from keywatch.access_keys.transform import transform_row
     from keywatch.log_analytics.chunk import Chunk, pack
+    from keywatch.log_analytics.gauge import BodyGauge
     from keywatch.staging import encode
 
     destination = SigningDestination()
     began = time.monotonic()
     records = enumerate(encode(transform_row(raw, RUN_ID)) for raw in raw_rows(count))
     packed = 0
-    for chunk in pack(records, limit):
+    for chunk in pack(records, BodyGauge(limit)):
         assert isinstance(chunk, Chunk)
         destination.send(chunk.body())
         packed += chunk.count
@@ -151,9 +152,17 @@ class SigningDestination:
         self._answer_seconds = answer_seconds
 
     @property
-    def max_bytes(self) -> int:
-        """The Data Collector's own limit."""
-        return self._max_bytes
+    def limits(self) -> Limits:
+        """The Data Collector's own limits."""
+        from keywatch.log_analytics.data_collector import USUAL_BYTES
+        from keywatch.log_analytics.destination import Limits
+
+        return Limits(body=self._max_bytes, usual=USUAL_BYTES)
+
+    @property
+    def encode(self) -> None:
+        """Records are taken as they are staged."""
+        return None
 
     def send(self, body: bytes) -> Sent:
         """Sign a body; holds it until it is accepted."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from keywatch.errors import RequestTooLargeError, UnreachableError
-from keywatch.log_analytics.destination import Sent
+from keywatch.log_analytics.destination import Limits, Sent
 
 
 class MemoryDestination:
@@ -46,9 +46,14 @@ class MemoryDestination:
         self.busiest = 0
 
     @property
-    def max_bytes(self) -> int:
-        """The most bytes that one body may have."""
-        return self._max_bytes
+    def limits(self) -> Limits:
+        """How large a request may be."""
+        return Limits(body=self._max_bytes, usual=self._max_bytes)
+
+    @property
+    def encode(self) -> None:
+        """Records are taken as they are staged."""
+        return None
 
     @property
     def records(self) -> list[Any]:

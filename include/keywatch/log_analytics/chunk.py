@@ -1,13 +1,14 @@
-"""Pack encoded records into request bodies, each a JSON array within a limit of bytes."""
+"""Pack records into request bodies, each a JSON array within the destination's limits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-BRACKETS: Final = 2
-COMMA: Final = 1
+from keywatch.log_analytics.gauge import BRACKETS, COMMA, Gauge
+
+SMALLEST: Final = BRACKETS + len(b"{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +17,23 @@ class Chunk:
 
     Attributes:
         first: Position in the file of the first record, from 0.
-        records: The records, each encoded as JSON.
+        lines: The records as they are staged.
+        encoded: The records as the destination takes them; None if that is as they are staged.
     """
 
     first: int
-    records: tuple[bytes, ...] = field(repr=False)
+    lines: tuple[bytes, ...] = field(repr=False)
+    encoded: tuple[bytes, ...] | None = field(default=None, repr=False)
+
+    @property
+    def records(self) -> tuple[bytes, ...]:
+        """The records as they are sent."""
+        return self.lines if self.encoded is None else self.encoded
 
     @property
     def count(self) -> int:
         """Number of records."""
-        return len(self.records)
+        return len(self.lines)
 
     @property
     def size(self) -> int:
@@ -39,7 +47,9 @@ class Chunk:
     def halves(self) -> tuple[Chunk, Chunk]:
         """Split a chunk of at least two records in the middle."""
         middle = self.count // 2
-        return Chunk(self.first, self.records[:middle]), Chunk(self.first + middle, self.records[middle:])
+        left = None if self.encoded is None else self.encoded[:middle]
+        right = None if self.encoded is None else self.encoded[middle:]
+        return Chunk(self.first, self.lines[:middle], left), Chunk(self.first + middle, self.lines[middle:], right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class Rejected:
 
     Attributes:
         index: Its position in the file, from 0.
-        record: The record, encoded as JSON.
+        record: The record as it is staged.
         reason: Why, for a person.
     """
 
@@ -57,40 +67,58 @@ class Rejected:
     reason: str
 
 
-def pack(records: Iterable[tuple[int, bytes]], limit: int) -> Iterator[Chunk | Rejected]:
-    """Pack records, in order, into as few chunks as fit the limit.
+def pack(
+    lines: Iterable[tuple[int, bytes]], gauge: Gauge, encode: Callable[[bytes], bytes] | None = None
+) -> Iterator[Chunk | Rejected]:
+    """Pack records, in order, into as few chunks as the gauge lets.
 
     A chunk's records are neighbours in the file, so that one range describes them: a gap in the positions, and a
     rejected record, end the chunk. Memory holds one chunk.
 
     Args:
-        records: Position in the file and encoded record, positions ascending.
-        limit: The most bytes of a body.
+        lines: Position in the file and staged record, positions ascending.
+        gauge: Tells whether one more record fits.
+        encode: Makes the destination's form of a record; None if that is the staged one.
 
     Yields:
         Chunks, and records that do not fit alone.
-
-    Raises:
-        ValueError: The limit cannot hold even an empty record.
     """
-    if limit < BRACKETS + len(b"{}"):
-        raise ValueError(f"A chunk limit of {limit} bytes cannot hold a record.")
-    first, size = 0, BRACKETS
-    gathered: list[bytes] = []
-    for index, record in records:
-        needed = len(record) + (COMMA if gathered else 0)
-        too_large = BRACKETS + len(record) > limit
-        if gathered and (too_large or size + needed > limit or index != first + len(gathered)):
-            yield Chunk(first, tuple(gathered))
-            gathered, size, needed = [], BRACKETS, len(record)
-        if too_large:
-            yield Rejected(
-                index, record, f"{BRACKETS + len(record)} bytes in a request of its own, the limit is {limit}"
-            )
-            continue
-        if not gathered:
-            first = index
-        gathered.append(record)
-        size += needed
-    if gathered:
-        yield Chunk(first, tuple(gathered))
+    packer = _Packer(gauge, encode)
+    for index, line in lines:
+        record = encode(line) if encode else line
+        if packer.ended_by(index) or not gauge.add(record):
+            yield from packer.chunk()
+            if not gauge.add(record):
+                yield Rejected(index, line, f"{len(record) + BRACKETS} bytes in a request of its own; {gauge.limit}")
+                continue
+        packer.gather(index, line, record)
+    yield from packer.chunk()
+
+
+class _Packer:
+    """The chunk that is being filled."""
+
+    def __init__(self, gauge: Gauge, encode: Callable[[bytes], bytes] | None) -> None:
+        self._gauge = gauge
+        self._encodes = encode is not None
+        self._first = 0
+        self._lines: list[bytes] = []
+        self._records: list[bytes] = []
+
+    def ended_by(self, index: int) -> bool:
+        """Tell whether a record at this position is no neighbour of those gathered."""
+        return bool(self._lines) and index != self._first + len(self._lines)
+
+    def gather(self, index: int, line: bytes, record: bytes) -> None:
+        if not self._lines:
+            self._first = index
+        self._lines.append(line)
+        if self._encodes:
+            self._records.append(record)
+
+    def chunk(self) -> Iterator[Chunk]:
+        """Yield what is gathered, if anything is, and begin anew."""
+        if self._lines:
+            yield Chunk(self._first, tuple(self._lines), tuple(self._records) if self._encodes else None)
+        self._lines, self._records = [], []
+        self._gauge.reset()

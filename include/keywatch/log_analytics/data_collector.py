@@ -16,19 +16,21 @@ from typing import Final
 
 import requests
 
-from keywatch.errors import ConfigurationError, KeywatchError, LogTypeError, RequestRefusedError
+from keywatch.errors import ConfigurationError, LogTypeError, RequestRefusedError
 from keywatch.log_analytics.data_collector_answers import MAX_BYTES, Answer, refusal
-from keywatch.log_analytics.destination import Sent
+from keywatch.log_analytics.destination import Limits, Sent, send_until_accepted
 from keywatch.log_analytics.shared_key import RESOURCE, SharedKey
 from keywatch.transport import AllowedHosts, Transport
 from keywatch.transport.http import network_error, requests_session
-from keywatch.transport.retry import retrying
 
 log = logging.getLogger(__name__)
 
 API_VERSION: Final = "2016-04-01"
 TIME_FIELD: Final = "SnapshotTime"
 SUPPORT_ENDED: Final = "2026-09-14"
+USUAL_BYTES: Final = 5_000_000
+"""Large enough that requests are few, small enough that several in flight are no burden."""
+
 LOG_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
 
@@ -110,9 +112,14 @@ class DataCollector:
         self._host = endpoint.url.removeprefix("https://")
 
     @property
-    def max_bytes(self) -> int:
-        """The most bytes that one body may have."""
-        return MAX_BYTES
+    def limits(self) -> Limits:
+        """How large a request may be."""
+        return Limits(body=MAX_BYTES, usual=USUAL_BYTES)
+
+    @property
+    def encode(self) -> None:
+        """Records are sent as they are staged."""
+        return None
 
     def send(self, body: bytes) -> Sent:
         """Send one JSON array; sign anew and try again while that may help.
@@ -126,23 +133,13 @@ class DataCollector:
         Raises:
             RequestTooLargeError: The body is larger than the service accepts.
             AuthorizationRefusedError: The key or a clock is wrong.
-            WorkspaceNotFoundError: There is no such workspace.
+            DestinationNotFoundError: There is no such workspace.
             LogTypeError: The service refuses the log type.
             RequestRefusedError: The service refuses the body.
             TlsError: The TLS certificate is not trusted.
             TransientError: Every attempt failed; a later one may not.
         """
-        attempts, perhaps_twice = 0, False
-        for attempt in retrying(self._endpoint.transport, log):
-            with attempt:
-                attempts += 1
-                try:
-                    self._post(body)
-                except KeywatchError as error:
-                    perhaps_twice |= error.perhaps_done
-                    error.perhaps_done = perhaps_twice
-                    raise
-        return Sent(attempts, perhaps_twice)
+        return send_until_accepted(lambda: self._post(body), self._endpoint.transport, log)
 
     def check(self) -> None:
         """See whether the workspace accepts our signature, without storing anything.

@@ -15,13 +15,13 @@ from typing import Final
 
 from keywatch.errors import (
     AuthorizationRefusedError,
+    DestinationNotFoundError,
     KeywatchError,
     LogTypeError,
     RequestRefusedError,
     RequestTooLargeError,
     ServiceUnavailableError,
     ThrottledError,
-    WorkspaceNotFoundError,
 )
 from keywatch.transport.retry import retry_after_seconds
 
@@ -106,7 +106,7 @@ def _not_found(answer: Answer) -> KeywatchError:
 
 
 def _no_workspace(answer: Answer) -> KeywatchError:
-    return WorkspaceNotFoundError(
+    return DestinationNotFoundError(
         f"There is no active workspace {answer.workspace_id} behind {answer.host} "
         f"({answer.code or f'HTTP {answer.status}'}). Correct workspace id and cloud on the connection."
     )

@@ -20,9 +20,6 @@ log = logging.getLogger(__name__)
 
 DEFAULT_IN_FLIGHT: Final = 4
 
-DEFAULT_LIMIT: Final = 5_000_000
-"""Bytes of a chunk: large enough that requests are few, small enough that several in flight are no burden."""
-
 
 @dataclass(slots=True)
 class Delivery:
@@ -35,8 +32,8 @@ class Delivery:
         perhaps_twice: Records that were sent again, in this attempt or earlier, after a request that got no answer or
             was cut off with its process, or because the staged file has changed since; RecordId tells the copies.
         chunks: Requests accepted.
-        sent_bytes: Bytes of the accepted bodies.
-        largest: Bytes of the largest accepted body.
+        sent_bytes: Bytes of the accepted bodies, before compression.
+        largest: Bytes of the largest accepted body, before compression.
     """
 
     accepted: int = 0
@@ -68,7 +65,7 @@ def deliver(
         receipts: The file's receipts, read first and added to.
         destination: Accepts the bodies.
         reject: Called with each record that cannot be sent; one call at a time.
-        limit: The most bytes of a body, never more than the destination allows; None means `DEFAULT_LIMIT`.
+        limit: The most bytes of a body, never more than the destination allows; None means its usual.
         in_flight: Chunks sent at the same time.
 
     Returns:
@@ -77,16 +74,17 @@ def deliver(
     Raises:
         StagingGoneError: The staged file is not there.
         KeywatchError: The destination's, for a chunk that it did not accept.
+        ValueError: The limit cannot hold even an empty record.
     """
     kept = receipts.read()
     true = proven(path, kept)
     spans, lapsed = merged(true), sum(receipt.count for receipt in {*kept} - {*true})
-    limit = min(limit or DEFAULT_LIMIT, destination.max_bytes)
     attempt = _Attempt(destination, receipts, reject)
     attempt.delivery.accepted_before = sum(map(len, spans))
     if spans:
         log.info("%s records were accepted before and are not sent again", attempt.delivery.accepted_before)
-    attempt.run(pack(uncovered_lines(path, spans), limit), in_flight)
+    gauge = destination.limits.gauge(limit)
+    attempt.run(pack(uncovered_lines(path, spans), gauge, destination.encode), in_flight)
     attempt.delivery.perhaps_twice = lapsed + sum(map(len, covered(path, receipts.doubts())))
     return attempt.delivery
 
@@ -149,7 +147,7 @@ class _Attempt:
     def _send_smaller(self, chunk: Chunk, error: KeywatchError) -> None:
         """Send the halves of a chunk that the service found too large; reject a record that is too large alone."""
         if chunk.count == 1:
-            self._rejected(Rejected(chunk.first, chunk.records[0], str(error)))
+            self._rejected(Rejected(chunk.first, chunk.lines[0], str(error)))
             return
         for half in chunk.halves():
             self._send(half)

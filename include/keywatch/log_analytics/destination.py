@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from keywatch.errors import KeywatchError
+from keywatch.log_analytics.gauge import BodyGauge, Gauge, WireGauge
+from keywatch.transport import Transport
+from keywatch.transport.retry import retrying
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +26,44 @@ class Sent:
     perhaps_twice: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a request may be.
+
+    Attributes:
+        body: The most bytes of a body before compression.
+        wire: The most bytes after gzip; None if only the body counts.
+        usual: The most bytes of a body unless the user says otherwise.
+    """
+
+    body: int
+    usual: int
+    wire: int | None = None
+
+    def gauge(self, limit: int | None = None) -> Gauge:
+        """Make a gauge for one file.
+
+        Args:
+            limit: The most bytes of a body, never more than the destination allows; None means the usual.
+
+        Raises:
+            ValueError: The limit cannot hold even an empty record.
+        """
+        most = min(limit or self.usual, self.body)
+        return BodyGauge(most) if self.wire is None else WireGauge(most, self.wire)
+
+
 class Destination(Protocol):
     """A table that accepts request bodies of records. Called from several threads at once."""
 
     @property
-    def max_bytes(self) -> int:
-        """The most bytes that one body may have."""
+    def limits(self) -> Limits:
+        """How large a request may be."""
+        ...
+
+    @property
+    def encode(self) -> Callable[[bytes], bytes] | None:
+        """Makes the table's form of a staged record; None if that is the staged one."""
         ...
 
     def send(self, body: bytes) -> Sent:
@@ -35,3 +74,30 @@ class Destination(Protocol):
             KeywatchError: It was not accepted.
         """
         ...
+
+
+def send_until_accepted(post: Callable[[], None], transport: Transport, log: logging.Logger) -> Sent:
+    """Make a request, and make it again while that may help.
+
+    Args:
+        post: Makes one attempt, signed anew.
+        transport: Says how often, and how patiently.
+        log: Is told of every attempt that failed.
+
+    Returns:
+        How often it was sent, and whether an attempt without an answer may have been stored too.
+
+    Raises:
+        KeywatchError: The last attempt's. Its `perhaps_done` speaks for all attempts.
+    """
+    attempts, perhaps_twice = 0, False
+    for attempt in retrying(transport, log):
+        with attempt:
+            attempts += 1
+            try:
+                post()
+            except KeywatchError as error:
+                perhaps_twice |= error.perhaps_done
+                error.perhaps_done = perhaps_twice
+                raise
+    return Sent(attempts, perhaps_twice)

@@ -38,8 +38,8 @@ class Receipt:
     def of(cls, chunk: Chunk) -> Receipt:
         """Make the receipt of a chunk."""
         digest = hashlib.sha256()
-        for record in chunk.records:
-            digest.update(record)
+        for line in chunk.lines:
+            digest.update(line)
             digest.update(b"\n")
         return cls(chunk.first, chunk.count, digest.hexdigest())
 

@@ -69,13 +69,18 @@ def identity_session(transport: Transport, hosts: AllowedHosts) -> requests.Sess
     return session
 
 
-def azure_core_arguments(transport: Transport, hosts: AllowedHosts) -> dict[str, Any]:
+def azure_core_arguments(transport: Transport, hosts: AllowedHosts, *, pool_size: int = 10) -> dict[str, Any]:
     """Make the keyword arguments that let any azure-core client obey the transport.
+
+    Args:
+        transport: Is resolved against the environment here.
+        hosts: What may be reached.
+        pool_size: Connections kept per host; more requests at once wait for one.
 
     Raises:
         ConfigurationError: The transport cannot be resolved.
     """
-    return {"transport": azure_core_transport(requests_session(transport, hosts), transport)}
+    return {"transport": azure_core_transport(requests_session(transport, hosts, pool_size=pool_size), transport)}
 
 
 def azure_core_transport(session: requests.Session, transport: Transport) -> RequestsTransport:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.log_analytics.chunk import Chunk, Rejected, pack
+from keywatch.log_analytics.gauge import BodyGauge
 from keywatch.staging import encode
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=40)
@@ -20,7 +21,7 @@ LIMITS = st.integers(4, 400)
 
 def chunks_of(records: list[bytes], limit: int) -> list[Chunk | Rejected]:
     """Pack records that follow one another in a file."""
-    return list(pack(enumerate(records), limit))
+    return list(pack(enumerate(records), BodyGauge(limit)))
 
 
 def contents(packed: list[Chunk | Rejected]) -> list[tuple[int, bytes]]:
@@ -79,7 +80,7 @@ def test_pack_ends_a_chunk_at_a_gap(records: list[bytes], limit: int, missing: s
     """A chunk holds neighbours only, and what is left out of the input is left out of the output."""
     present = [(index, record) for index, record in enumerate(records) if index not in missing]
 
-    packed = list(pack(present, limit))
+    packed = list(pack(present, BodyGauge(limit)))
 
     assert contents(packed) == present
 
@@ -140,7 +141,7 @@ def test_pack_goes_on_behind_a_rejected_record() -> None:
 def test_pack_with_a_limit_for_no_record_at_all_is_refused() -> None:
     """A limit that cannot hold the smallest record is a mistake of the caller's."""
     with pytest.raises(ValueError, match="3 bytes"):
-        list(pack([], 3))
+        BodyGauge(3)
 
 
 def test_pack_reads_no_further_than_it_must() -> None:
@@ -152,7 +153,7 @@ def test_pack_reads_no_further_than_it_must() -> None:
             taken.append(index)
             yield index, b'{"a":1}'
 
-    next(pack(records(), 17))
+    next(pack(records(), BodyGauge(17)))
 
     assert taken == [0, 1, 2]
 

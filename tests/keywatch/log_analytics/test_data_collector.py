@@ -13,6 +13,7 @@ import pytest
 from keywatch.errors import (
     AuthorizationRefusedError,
     ConfigurationError,
+    DestinationNotFoundError,
     HostNotAllowedError,
     KeywatchError,
     LogTypeError,
@@ -23,7 +24,6 @@ from keywatch.errors import (
     TlsError,
     TransientError,
     UnreachableError,
-    WorkspaceNotFoundError,
 )
 from keywatch.log_analytics.data_collector import (
     DataCollector,
@@ -120,7 +120,7 @@ def test_refusal_of_a_signature_names_clock_or_key(date: str, said: str) -> None
 
 def test_send_signed_for_another_workspace_names_it(cloud: LocalCloud) -> None:
     """A workspace id that is not the host's is refused as such."""
-    message = refused(cloud, collector(cloud, signed_for=GUID), WorkspaceNotFoundError)
+    message = refused(cloud, collector(cloud, signed_for=GUID), DestinationNotFoundError)
 
     assert GUID in message
     assert "InvalidCustomerId" in message
@@ -169,9 +169,9 @@ def test_send_of_too_large_a_body_is_its_own_error(cloud: LocalCloud) -> None:
 def test_send_of_a_body_of_the_largest_size_is_accepted(cloud: LocalCloud) -> None:
     """The client's own limit is below the service's."""
     client = collector(cloud)
-    body = b'[{"a":"' + b"x" * (client.max_bytes - 10) + b'"}]'
+    body = b'[{"a":"' + b"x" * (client.limits.body - 10) + b'"}]'
 
-    assert len(body) == client.max_bytes
+    assert len(body) == client.limits.body
     assert client.send(body) == Sent()
 
 
@@ -430,8 +430,8 @@ def answer(status: int, content: object = None, size: int = 10, **headers: str) 
         (answer(200, {"Error": "InvalidLogType"}), LogTypeError),
         (answer(204), ServiceUnavailableError),
         (answer(302), RequestRefusedError),
-        (answer(400, {"Error": "InactiveCustomer"}), WorkspaceNotFoundError),
-        (answer(400, {"Error": "InvalidCustomerId"}), WorkspaceNotFoundError),
+        (answer(400, {"Error": "InactiveCustomer"}), DestinationNotFoundError),
+        (answer(400, {"Error": "InvalidCustomerId"}), DestinationNotFoundError),
         (answer(400, {"Error": "InvalidLogType"}), LogTypeError),
         (answer(400, {"Error": "MissingLogType"}), LogTypeError),
         (answer(400, {"Error": "InvalidApiVersion"}), RequestRefusedError),
@@ -443,8 +443,8 @@ def answer(status: int, content: object = None, size: int = 10, **headers: str) 
         (answer(403), AuthorizationRefusedError),
         (answer(403, {"Error": "InvalidAuthorization"}), AuthorizationRefusedError),
         (answer(403, PAGE.encode()), RequestRefusedError),
-        (answer(404), WorkspaceNotFoundError),
-        (answer(404, size=MAX_BYTES), WorkspaceNotFoundError),
+        (answer(404), DestinationNotFoundError),
+        (answer(404, size=MAX_BYTES), DestinationNotFoundError),
         (answer(404, size=MAX_BYTES + 1), RequestTooLargeError),
         (answer(408), ServiceUnavailableError),
         (answer(413), RequestTooLargeError),

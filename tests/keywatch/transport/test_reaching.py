@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import boto3
 import botocore.exceptions
-import msal  # type: ignore[import-untyped]
+import msal
 import pytest
 import requests
 from azure.core import PipelineClient
