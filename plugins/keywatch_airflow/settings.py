@@ -1,4 +1,4 @@
-"""Keywatch's settings in Airflow: the section [keywatch], and what connections say of transport and laboratory."""
+"""Keywatch's settings in Airflow: the section [keywatch], and what several connection types say alike."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.configuration import conf
 
 from keywatch.errors import ConfigurationError
-from keywatch.transport import Transport
+from keywatch.transport import AzureCloud, Transport
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+    from keywatch.credentials.vault import Vault
 
 SECTION = "keywatch"
 
@@ -71,3 +73,48 @@ def transport_of(extra: Mapping[str, Any], *, lab: bool) -> Transport:
     if not isinstance(value, Mapping):
         raise ConfigurationError("transport is not a JSON object. Correct it on the connection.")
     return Transport.from_mapping(value, lab=lab)
+
+
+def https_url(host: str | None) -> str:
+    """Read a connection's host as a URL without a path; one without a scheme is meant as HTTPS.
+
+    Raises:
+        ConfigurationError: There is none, or it has a path.
+    """
+    url = (host or "").strip().rstrip("/")
+    url = url if "://" in url else f"https://{url}"
+    _, _, rest = url.partition("://")
+    if not rest or set(rest) & set("/?#"):
+        raise ConfigurationError("The connection's host is not the URL of a host alone. Enter https://<name>.<domain>.")
+    return url
+
+
+def vault_of(
+    host: str | None, extra: Mapping[str, Any], *, cloud: AzureCloud, transport: Transport, lab: bool
+) -> Vault:
+    """Describe a vault, and the identity by which a connection reaches it.
+
+    Args:
+        host: The vault's URL.
+        extra: The connection's extras `vault_identity` and `vault_identity_client_id`.
+        cloud: The vault's.
+        transport: How to get there.
+        lab: Whether other hosts may be reached.
+
+    Raises:
+        ConfigurationError: The URL or the identity is not usable.
+        HostNotAllowedError: The vault is outside the cloud.
+    """
+    from keywatch.credentials.identity import identity_credential, identity_kind
+    from keywatch.credentials.vault import Vault
+
+    url, hosts = https_url(host), cloud.vault_hosts.in_lab(lab)
+    hosts.require(url)
+    credential = identity_credential(
+        identity_kind(extra.get("vault_identity")),
+        cloud,
+        transport,
+        client_id=extra.get("vault_identity_client_id") or None,
+        lab=lab,
+    )
+    return Vault(url, credential, hosts, transport)

@@ -46,6 +46,11 @@ class Application:
         return f"https://{self.cloud.authority_host}/{self.tenant_id}"
 
     @property
+    def probe_scope(self) -> str:
+        """A scope that every tenant has a service behind, to see whether tokens can be had."""
+        return f"https://{self.cloud.resource_manager}/.default"
+
+    @property
     def hosts(self) -> AllowedHosts:
         """Where its assertions may go."""
         return self.cloud.authority_hosts.in_lab(self.lab)

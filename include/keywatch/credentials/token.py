@@ -75,6 +75,14 @@ class AssertionCredential:
         """
         return self._rotation.load(self._rotation.candidates()[0])
 
+    def load(self, version: CertificateVersion) -> SigningCertificate:
+        """Return one version of the certificate, with its private key.
+
+        Raises:
+            KeywatchError: The source's.
+        """
+        return self._rotation.load(version)
+
     def get_token(
         self,
         *scopes: str,

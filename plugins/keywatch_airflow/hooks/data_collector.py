@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from keywatch.errors import ConfigurationError
 from keywatch.log_analytics.data_collector import (
     SUPPORT_ENDED,
     DataCollector,
@@ -16,19 +18,21 @@ from keywatch.log_analytics.data_collector import (
 )
 from keywatch.log_analytics.shared_key import SharedKey
 from keywatch.log_analytics.tables import LOG_TYPES, Table
-from keywatch.transport import azure_cloud
-from keywatch_airflow.settings import is_lab, transport_of
+from keywatch.transport import AzureCloud, Transport, azure_cloud
+from keywatch_airflow.settings import is_lab, transport_of, vault_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
 EXTRA_NAMES: dict[Table, str] = {"keys": "log_type", "audit": "audit_log_type"}
 
 
 class DataCollectorHook(BaseHook):
     """Turns a connection into a destination in a Log Analytics workspace.
 
-    The workspace id is the connection's login, its shared key the password. Extras: `log_type`, `audit_log_type`,
+    The workspace id is the connection's login; its shared key is the password, or a secret in a vault. Extras:
+    `key_secret`, `vault_identity`, `vault_identity_client_id`, `log_type`, `audit_log_type`, `certificate_log_type`,
     `cloud`, `transport`, `lab`.
 
     Args:
@@ -55,18 +59,34 @@ class DataCollectorHook(BaseHook):
 
         Raises:
             ConfigurationError: Workspace id, key, cloud or transport are not usable.
+            KeywatchError: The vault that keeps the key cannot be asked, or refuses.
         """
         extra = self.connection.extra_dejson
         lab = is_lab(extra, self.conn_id)
         cloud = azure_cloud(extra.get("cloud"))
+        transport = transport_of(extra, lab=lab)
         workspace_id = check_workspace_id(self.connection.login)
         host = self.connection.host or f"{workspace_id}.{cloud.data_collector_domain}"
         return DataCollectorEndpoint(
             url=f"https://{host}",
-            key=SharedKey(workspace_id, self.connection.password or ""),
+            key=SharedKey(workspace_id, self._key(cloud, transport, lab=lab)),
             hosts=cloud.data_collector_hosts.in_lab(lab),
-            transport=transport_of(extra, lab=lab),
+            transport=transport,
         )
+
+    def _key(self, cloud: AzureCloud, transport: Transport, *, lab: bool) -> str:
+        """Return the workspace's key, from the vault if the connection names a secret there."""
+        extra = self.connection.extra_dejson
+        secret = str(extra.get("key_secret") or "").strip().rstrip("/")
+        if not secret:
+            return self.connection.password or ""
+        vault_url, _, name = secret.partition("/secrets/")
+        if not SECRET_NAME.fullmatch(name):
+            raise ConfigurationError(
+                "key_secret is not the URL of a secret. Enter https://<vault>.vault.azure.net/secrets/<name>."
+            )
+        vault = vault_of(vault_url, extra, cloud=cloud, transport=transport, lab=lab)
+        return vault.secret(name).value or ""
 
     def get_destination(self, table: Table, *, pool_size: int = 10) -> DataCollector:
         """Return one of Keywatch's tables as a destination.

@@ -1,0 +1,156 @@
+"""The forms of Keywatch's connection types, as Airflow's UI shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TRANSPORT_FIELD = {
+    "label": "Transport",
+    "description": (
+        'How to get there, as JSON. Empty: as the worker\'s environment says. For example {"proxy": '
+        '"http://proxy.example:8080", "ca_bundle": "/etc/ssl/corporate.pem", "no_proxy": "10.0.0.0/8"}. '
+        "Also: connect_timeout, read_timeout (seconds), attempts, backoff, max_backoff (seconds)."
+    ),
+    "schema": {"type": ["object", "null"]},
+}
+LAB_FIELD = {
+    "label": "Laboratory",
+    "description": "Allow any host, and unverified TLS. Works only where [keywatch] allow_lab is True.",
+    "schema": {"type": ["boolean", "null"], "default": False},
+}
+LOG_TYPE_PATTERN = "^[A-Za-z][A-Za-z0-9_]{0,99}$"
+STREAM_PATTERN = "^Custom-[A-Za-z0-9_]{1,100}$"
+
+
+def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON schema
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _choice(label: str, description: str, *choices: str) -> dict[str, Any]:
+    return _text(label, description, enum=list(choices), default=choices[0])
+
+
+def _cloud(description: str) -> dict[str, Any]:
+    return _choice("Cloud", description, "AzureCloud", "AzureUSGovernment", "AzureChinaCloud")
+
+
+def _identity_fields() -> dict[str, Any]:
+    return {
+        "vault_identity": _choice(
+            "Reach the vault by",
+            "The identity of the machine that tasks run on, or on a laptop the default chain (such as az login).",
+            "managed_identity",
+            "workload_identity",
+            "default",
+        ),
+        "vault_identity_client_id": _text(
+            "Identity's client id", "Of a user-assigned managed identity. Empty: the machine's own."
+        ),
+    }
+
+
+KEY_VAULT_CERTIFICATE: dict[str, Any] = {
+    "connection-type": "keyvault_certificate",
+    "hook-class-name": "keywatch_airflow.hooks.key_vault_certificate.KeyVaultCertificateHook",
+    "hook-name": "Azure Key Vault certificate",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "password", "extra"],
+        "relabeling": {"login": "Client ID", "host": "Vault URL"},
+        "placeholders": {
+            "login": "GUID of the application that the certificate is registered on",
+            "host": "https://contoso.vault.azure.net; empty for source pem",
+        },
+    },
+    "conn-fields": {
+        "tenant_id": _text("Tenant", "GUID or domain of the tenant that the application acts in."),
+        "certificate": _text("Certificate", "Its name in the vault.", pattern="^[A-Za-z0-9-]{1,127}$"),
+        "version": _text("Version", "Empty: the newest that Entra knows, so that rotations are followed."),
+        "source": _choice(
+            "Source",
+            "hsm: the vault signs, the key never leaves it. exported: the key is fetched into memory. pem: a file of "
+            "the worker.",
+            "hsm",
+            "exported",
+            "pem",
+        ),
+        **_identity_fields(),
+        "file": _text("File", "Source pem: path of a PEM or PFX file with certificate and private key."),
+        "passphrase": _text(
+            "Passphrase reference",
+            "Source pem: where the passphrase is, env:NAME or file:/path; never the passphrase itself.",
+            pattern="^(env|file):.+$",
+        ),
+        "send_chain": {
+            "label": "Send chain",
+            "description": "Show the certificate in assertions (x5c), for trust by subject name and issuer.",
+            "schema": {"type": ["boolean", "null"], "default": False},
+        },
+        "cloud": _cloud("The Azure cloud of vault and tenant."),
+        "transport": TRANSPORT_FIELD,
+        "lab": LAB_FIELD,
+    },
+}
+
+LOGS_INGESTION: dict[str, Any] = {
+    "connection-type": "azure_logs_ingestion",
+    "hook-class-name": "keywatch_airflow.hooks.logs_ingestion.LogsIngestionHook",
+    "hook-name": "Azure Log Analytics (Logs Ingestion)",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "login", "password", "extra"],
+        "relabeling": {"host": "Endpoint"},
+        "placeholders": {"host": "https://<name>.<region>.ingest.monitor.azure.com, from the rule's JSON view"},
+    },
+    "conn-fields": {
+        "rule_id": _text("Rule id", "immutableId of the data collection rule, dcr-...", pattern="^dcr-[0-9a-f]{32}$"),
+        "certificate_conn_id": _text(
+            "Certificate connection", "Of type keyvault_certificate. Empty: keyvault_certificate_default."
+        ),
+        "packing": _choice(
+            "Packing",
+            "documented: 1 MB a request before compression. wire: 1 MB after it, several times as many rows.",
+            "documented",
+            "wire",
+        ),
+        "stream": _text("Stream of the keys", "Empty: Custom-AWS_Access_Key_Report.", pattern=STREAM_PATTERN),
+        "audit_stream": _text("Stream of the audit", "Empty: Custom-AWS_Access_Key_Audit.", pattern=STREAM_PATTERN),
+        "certificate_stream": _text(
+            "Stream of the certificates", "Empty: Custom-Azure_Certificate.", pattern=STREAM_PATTERN
+        ),
+        "transport": TRANSPORT_FIELD,
+        "lab": LAB_FIELD,
+    },
+}
+
+DATA_COLLECTOR: dict[str, Any] = {
+    "connection-type": "azure_data_collector",
+    "hook-class-name": "keywatch_airflow.hooks.data_collector.DataCollectorHook",
+    "hook-name": "Azure Log Analytics (Data Collector)",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "extra"],
+        "relabeling": {"login": "Workspace ID", "password": "Shared key", "host": "Host (leave empty)"},
+        "placeholders": {
+            "login": "GUID, from the workspace's Overview page",
+            "password": "empty if a vault keeps it; or from the workspace's Agents page",
+            "host": "made of workspace ID and cloud",
+        },
+    },
+    "conn-fields": {
+        "key_secret": _text(
+            "Shared key's secret",
+            "URL of the Key Vault secret that holds the shared key: https://contoso.vault.azure.net/secrets/<name>.",
+        ),
+        **_identity_fields(),
+        "log_type": _text(
+            "Log type of the keys", "The table without _CL. Empty: AWS_Access_Key_Report.", pattern=LOG_TYPE_PATTERN
+        ),
+        "audit_log_type": _text(
+            "Log type of the audit", "The table without _CL. Empty: AWS_Access_Key_Audit.", pattern=LOG_TYPE_PATTERN
+        ),
+        "certificate_log_type": _text(
+            "Log type of the certificates", "The table without _CL. Empty: Azure_Certificate.", pattern=LOG_TYPE_PATTERN
+        ),
+        "cloud": _cloud("The Azure cloud that the workspace is in."),
+        "transport": TRANSPORT_FIELD,
+        "lab": LAB_FIELD,
+    },
+}

@@ -1,0 +1,206 @@
+"""Hook of connection type `keyvault_certificate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from keywatch.credentials.application import Application
+from keywatch.credentials.assertion import Algorithm, sign_jwt
+from keywatch.credentials.certificate import CertificateSource, SigningCertificate
+from keywatch.credentials.check import check_certificate
+from keywatch.credentials.exported import ExportedCertificate
+from keywatch.credentials.hsm import HsmCertificate
+from keywatch.credentials.pem import PemFile
+from keywatch.credentials.token import AssertionCredential
+from keywatch.credentials.vault import Vault
+from keywatch.errors import ConfigurationError
+from keywatch.transport import AzureCloud, Transport, azure_cloud
+from keywatch.transport.http import azure_core_arguments
+from keywatch_airflow.settings import is_lab, transport_of, vault_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.x509 import Certificate
+
+
+SOURCES: dict[str, Callable[[Vault, str, str | None], CertificateSource]] = {
+    "hsm": HsmCertificate,
+    "exported": ExportedCertificate,
+}
+
+
+class KeyVaultCertificateHook(BaseHook):
+    """Turns a connection into a credential whose secret is a signature.
+
+    The client id is the connection's login, the vault's URL its host. Extras: `tenant_id`, `certificate`, `version`,
+    `source`, `vault_identity`, `vault_identity_client_id`, `file`, `passphrase`, `send_chain`, `cloud`, `transport`,
+    `lab`.
+
+    Args:
+        conn_id: The connection.
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "keyvault_certificate_default"
+    conn_type = "keyvault_certificate"
+    hook_name = "Azure Key Vault certificate"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The Airflow connection."""
+        return self.get_connection(self.conn_id)
+
+    @cached_property
+    def cloud(self) -> AzureCloud:
+        """The Azure cloud that the connection names.
+
+        Raises:
+            ConfigurationError: There is no such cloud.
+        """
+        return azure_cloud(self._extra.get("cloud"))
+
+    @cached_property
+    def transport(self) -> Transport:
+        """How the connection gets to its hosts.
+
+        Raises:
+            ConfigurationError: It is not usable.
+        """
+        return transport_of(self._extra, lab=self._lab)
+
+    @cached_property
+    def application(self) -> Application:
+        """The application that the certificate signs for.
+
+        Raises:
+            ConfigurationError: Tenant, client id or cloud are not usable.
+        """
+        return Application(
+            tenant_id=self._extra.get("tenant_id") or "",
+            client_id=self.connection.login or "",
+            cloud=self.cloud,
+            send_chain=self._extra.get("send_chain") is True,
+            lab=self._lab,
+        )
+
+    @cached_property
+    def source(self) -> CertificateSource:
+        """Where the certificate comes from.
+
+        Raises:
+            ConfigurationError: The connection does not describe one.
+            HostNotAllowedError: The vault is outside the cloud.
+        """
+        kind = self._extra.get("source") or "hsm"
+        if kind == "pem":
+            if not self._extra.get("file"):
+                raise ConfigurationError("Source pem needs the path of a PEM or PFX file. Enter it on the connection.")
+            return PemFile(Path(self._extra["file"]), self._extra.get("passphrase") or None)
+        if kind not in SOURCES:
+            raise ConfigurationError(f"There is no source {kind!r}. Set it to hsm, exported or pem on the connection.")
+        if not self._extra.get("certificate"):
+            raise ConfigurationError("The connection names no certificate. Enter its name in the vault.")
+        vault = vault_of(self.connection.host, self._extra, cloud=self.cloud, transport=self.transport, lab=self._lab)
+        return SOURCES[kind](vault, self._extra["certificate"], self._extra.get("version") or None)
+
+    @cached_property
+    def credential(self) -> AssertionCredential:
+        """The credential; its tokens stay in this process's memory.
+
+        Raises:
+            KeywatchError: The connection is not usable as it stands.
+        """
+        return AssertionCredential(self.application, self.source, self.transport)
+
+    def get_conn(self) -> AssertionCredential:
+        """Return the credential."""
+        return self.credential
+
+    def get_credential(self) -> AssertionCredential:
+        """Return an azure-core `TokenCredential`, for any Azure SDK client.
+
+        Raises:
+            KeywatchError: The connection is not usable as it stands.
+        """
+        return self.credential
+
+    def get_token(self, scope: str) -> str:
+        """Return a bearer token, for any API.
+
+        Args:
+            scope: The API's resource followed by `/.default`.
+
+        Raises:
+            KeywatchError: As `AssertionCredential.get_token`.
+        """
+        return self.credential.get_token(scope).token
+
+    @property
+    def certificate(self) -> Certificate:
+        """The certificate that signs now.
+
+        Raises:
+            KeywatchError: It cannot be fetched, or not be used.
+        """
+        return self._signing.certificate
+
+    @property
+    def private_key(self) -> RSAPrivateKey:
+        """The certificate's private key; one that stays in the vault signs there.
+
+        Raises:
+            KeywatchError: It cannot be fetched, or not be used.
+        """
+        return self._signing.private_key
+
+    def sign_jwt(
+        self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None, algorithm: Algorithm = "PS256"
+    ) -> str:
+        """Sign claims, for any service that takes a JWT signed by a certificate.
+
+        Args:
+            claims: The payload.
+            headers: Further header parameters, such as `kid`.
+            algorithm: `PS256` or `RS256`.
+
+        Raises:
+            KeywatchError: The certificate cannot be fetched or used, or the vault refuses to sign.
+        """
+        return sign_jwt(self._signing, claims, headers=headers, algorithm=algorithm)
+
+    def client_arguments(self) -> dict[str, Any]:
+        """Make the keyword arguments that let an Azure SDK client obey the connection's transport and cloud.
+
+        Raises:
+            ConfigurationError: The transport cannot be resolved.
+        """
+        return azure_core_arguments(self.transport, self.cloud.service_hosts.in_lab(self._lab))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Find the certificate, sign with it and fetch a token; says which step failed."""
+        try:
+            return True, check_certificate(self.credential, self.source, self.application.probe_scope)
+        except Exception as error:  # noqa: BLE001 - the button shows whatever is wrong
+            return False, str(error)
+
+    @property
+    def _signing(self) -> SigningCertificate:
+        return self.credential.signing
+
+    @cached_property
+    def _extra(self) -> dict[str, Any]:
+        return dict(self.connection.extra_dejson)
+
+    @cached_property
+    def _lab(self) -> bool:
+        return is_lab(self._extra, self.conn_id)

@@ -1,0 +1,101 @@
+"""Hook of connection type `azure_logs_ingestion`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+from keywatch.log_analytics.logs_ingestion import IngestionEndpoint, LogsIngestion, check_rule_id, packing
+from keywatch.log_analytics.tables import TableName
+from keywatch.pipeline.tables import TABLES
+from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
+from keywatch_airflow.settings import https_url, is_lab, transport_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+STREAM_NAMES: dict[TableName, str] = {
+    "keys": "stream",
+    "audit": "audit_stream",
+    "certificates": "certificate_stream",
+}
+
+
+class LogsIngestionHook(BaseHook):
+    """Turns a connection into a destination: a data collection rule, and the certificate that signs for its tokens.
+
+    The endpoint is the connection's host. Extras: `rule_id`, `certificate_conn_id`, `packing`, `stream`,
+    `audit_stream`, `certificate_stream`, `transport`, `lab`. The cloud is the certificate connection's.
+
+    Args:
+        conn_id: The connection.
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "azure_logs_ingestion_default"
+    conn_type = "azure_logs_ingestion"
+    hook_name = "Azure Log Analytics (Logs Ingestion)"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The Airflow connection."""
+        return self.get_connection(self.conn_id)
+
+    @cached_property
+    def endpoint(self) -> IngestionEndpoint:
+        """The data collection rule as the connection describes it.
+
+        Raises:
+            ConfigurationError: Endpoint, rule id, certificate connection or transport are not usable.
+            KeywatchError: The certificate connection's.
+        """
+        extra = self.connection.extra_dejson
+        lab = is_lab(extra, self.conn_id)
+        rule_id = check_rule_id(extra.get("rule_id"))
+        certificate = KeyVaultCertificateHook(
+            extra.get("certificate_conn_id") or KeyVaultCertificateHook.default_conn_name
+        )
+        return IngestionEndpoint(
+            url=https_url(self.connection.host),
+            rule_id=rule_id,
+            credential=certificate.get_credential(),
+            scope=certificate.cloud.monitor_scope,
+            hosts=certificate.cloud.ingestion_hosts.in_lab(lab),
+            transport=transport_of(extra, lab=lab),
+        )
+
+    def get_destination(self, table: TableName, *, pool_size: int = 10) -> LogsIngestion:
+        """Return one of Keywatch's tables as a destination.
+
+        Args:
+            table: Which one.
+            pool_size: Connections kept open.
+
+        Raises:
+            ConfigurationError: The connection is not usable as it stands.
+            HostNotAllowedError: The endpoint is outside the cloud.
+            KeywatchError: The certificate connection's.
+        """
+        extra = self.connection.extra_dejson
+        return LogsIngestion(
+            self.endpoint,
+            TABLES[table],
+            packing=packing(extra.get("packing")),
+            stream=extra.get(STREAM_NAMES[table]) or None,
+            pool_size=pool_size,
+        )
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Fetch a token and see whether the rule takes it for every stream; stores nothing."""
+        try:
+            for table in STREAM_NAMES:
+                self.get_destination(table).check()
+        except Exception as error:  # noqa: BLE001 - the button shows whatever is wrong
+            return False, str(error)
+        return True, f"Rule {self.endpoint.rule_id} accepts the token for {len(STREAM_NAMES)} streams."
