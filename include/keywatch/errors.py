@@ -22,7 +22,8 @@
     │   ├── AuthorizationRefusedError    Log Analytics refuses the signature or the token: key, clock or role
     │   ├── RequestTooLargeError         one request is larger than the service accepts
     │   ├── RequestRefusedError          any other refusal that sending again would meet again
-    │   └── IncompleteReportError        the run's verdict: accounts or records are missing
+    │   ├── IncompleteReportError        the run's verdict: accounts or records are missing
+    │   └── CertificateAttentionError    the watch's verdict: a certificate needs somebody
     └── TransientError                 a later try may succeed
         ├── UnreachableError             no connection, or no answer in time
         ├── ThrottledError               the service asks for patience
@@ -168,6 +169,10 @@ class RequestRefusedError(PermanentError):
 
 class IncompleteReportError(PermanentError):
     """The run's verdict: accounts were not read, or records not accepted."""
+
+
+class CertificateAttentionError(PermanentError):
+    """The watch's verdict: a certificate expires soon, or is not registered, or gives no token."""
 
 
 class UnreachableError(TransientError):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
@@ -20,6 +20,7 @@ from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Publ
 from keywatch.pipeline.publish import publish as publish_run
 from keywatch.pipeline.transform import transform_batch
 from keywatch_airflow.destinations import get_destination
+from keywatch_airflow.mapped import results_of
 from keywatch_airflow.settings import staging, staging_retention
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def publish(batches: Iterable[Batch] | None, loaded: object, params: ReportParam
         raise AirflowSkipException("No accounts were listed: look at the log of task list_accounts.")
     return publish_run(
         batches,
-        _results(loaded),
+        results_of(loaded),
         _run(run_id),
         get_destination(params["destination_conn_id"], "audit"),
         now=datetime.now(UTC),
@@ -129,15 +130,6 @@ def _own_account(aws_conn_id: str) -> Account:
     from keywatch_airflow.aws import AwsAccounts
 
     return AwsAccounts(aws_conn_id).own()
-
-
-def _results(handed_on: object) -> list[LoadedBatch]:
-    """Return a mapped task group's results as a list.
-
-    Airflow hands on a sequence of several, the bare value of a single one, and None of none; what failed is not in it.
-    """
-    results: list[Any] = [handed_on] if isinstance(handed_on, Mapping) else list(cast("Iterable[Any]", handed_on or []))
-    return [result for result in results if result is not None]
 
 
 def _run(run_id: str) -> RunFolder[ObjectStoragePath]:

@@ -35,6 +35,20 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "7",
                     },
+                    "notifier": {
+                        "description": "Who is told of what needs somebody: the class of an Airflow notifier.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+                        "default": "",
+                    },
+                    "notifier_arguments": {
+                        "description": "The notifier's arguments, a JSON object.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"to": "cloud-security@contoso.com"}',
+                        "default": "{{}}",
+                    },
                     "allow_lab": {
                         "description": (
                             "Whether connections with lab: true may reach any host and skip TLS verification. "

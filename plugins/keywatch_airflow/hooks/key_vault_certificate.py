@@ -20,10 +20,11 @@ from keywatch.credentials.token import AssertionCredential
 from keywatch.credentials.vault import Vault
 from keywatch.errors import ConfigurationError
 from keywatch.transport import AzureCloud, Transport, azure_cloud
-from keywatch.transport.http import azure_core_arguments
+from keywatch.transport.http import azure_core_arguments, requests_session
 from keywatch_airflow.settings import is_lab, transport_of, vault_of
 
 if TYPE_CHECKING:
+    import requests
     from airflow.sdk import Connection
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.x509 import Certificate
@@ -185,6 +186,14 @@ class KeyVaultCertificateHook(BaseHook):
             ConfigurationError: The transport cannot be resolved.
         """
         return azure_core_arguments(self.transport, self.cloud.service_hosts.in_lab(self._lab))
+
+    def get_session(self) -> requests.Session:
+        """Make a session that obeys the connection's transport and reaches only the cloud's services.
+
+        Raises:
+            ConfigurationError: The transport cannot be resolved.
+        """
+        return requests_session(self.transport, self.cloud.service_hosts.in_lab(self._lab))
 
     def test_connection(self) -> tuple[bool, str]:
         """Find the certificate, sign with it and fetch a token; says which step failed."""

@@ -1,0 +1,44 @@
+"""### An on-premises DAG that calls Azure Resource Manager.
+
+The worker is in no cloud, so it has a certificate in a file: a connection of type `keyvault_certificate` with source
+`pem`. The stock Azure client takes the hook's credential as it takes any other.
+
+**Before the first run.** Register the certificate on an application, and grant that application the role Reader on the
+subscription.
+
+**When it fails.** The log ends with one error that says what to do; the connection's *Test* button finds the step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+
+@dag(
+    schedule=None,
+    doc_md=__doc__,
+    tags=["example", "azure"],
+    params={
+        "certificate_conn_id": Param("on_premises_certificate", type="string", title="Certificate connection"),
+        "subscription_id": Param(None, type="string", format="uuid", title="Subscription"),
+    },
+)
+def example_azure_resource_manager_with_pem() -> None:
+    """Wire the example."""
+
+    @task
+    def list_resource_groups(params: Any = None) -> list[str]:
+        from azure.mgmt.resource import ResourceManagementClient
+
+        from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
+
+        hook = KeyVaultCertificateHook(params["certificate_conn_id"])
+        client = ResourceManagementClient(hook.get_credential(), params["subscription_id"], **hook.client_arguments())
+        return sorted(group.name for group in client.resource_groups.list())
+
+    list_resource_groups()
+
+
+example_azure_resource_manager_with_pem()

@@ -1,0 +1,44 @@
+"""### A DAG whose private key never leaves the HSM.
+
+The connection of type `keyvault_certificate` has source `hsm`, the default: the worker's managed identity asks the
+vault for the certificate and for a signature, and Entra gives a token for it. Nothing on the worker could sign a second
+time. The stock Azure client takes the hook's credential as it takes any other.
+
+**Before the first run.** Grant the managed identity Key Vault Reader and Key Vault Crypto User on the vault, and the
+application whatever role it is to act with; here, Reader on a subscription.
+
+**When it fails.** The log ends with one error that says what to do; the connection's *Test* button finds the step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+
+@dag(
+    schedule=None,
+    doc_md=__doc__,
+    tags=["example", "azure"],
+    params={
+        "certificate_conn_id": Param("keyvault_certificate_default", type="string", title="Certificate connection"),
+    },
+)
+def example_credential_on_an_hsm() -> None:
+    """Wire the example."""
+
+    @task
+    def list_subscriptions(params: Any = None) -> list[str]:
+        from azure.mgmt.resource.subscriptions import SubscriptionClient
+
+        from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
+
+        hook = KeyVaultCertificateHook(params["certificate_conn_id"])
+        client = SubscriptionClient(hook.get_credential(), **hook.client_arguments())
+        return sorted(subscription.display_name for subscription in client.subscriptions.list())
+
+    list_subscriptions()
+
+
+example_credential_on_an_hsm()

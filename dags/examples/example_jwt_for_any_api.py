@@ -1,0 +1,65 @@
+"""### A DAG that proves itself to a third party's API with a signed JWT.
+
+Many services outside Azure take a JSON Web Token signed by a certificate's key and answer with an access token (RFC
+7523, section 2.1). The hook signs it with whatever key the connection has; one on an HSM stays there.
+
+**Before the first run.** Give the service the certificate's public part, and find out what it wants as issuer, subject
+and audience.
+
+**When it fails.** The log ends with one error that says what to do; the connection's *Test* button finds the step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+
+@dag(
+    schedule=None,
+    doc_md=__doc__,
+    tags=["example"],
+    params={
+        "certificate_conn_id": Param("keyvault_certificate_default", type="string", title="Certificate connection"),
+        "token_url": Param(None, type="string", pattern="^https://", title="The service's token URL"),
+        "api_url": Param(None, type="string", pattern="^https://", title="The service's API"),
+        "issuer": Param(None, type="string", minLength=1, title="Issuer and subject"),
+        "algorithm": Param("RS256", type="string", enum=["RS256", "PS256"], title="Algorithm"),
+    },
+)
+def example_jwt_for_any_api() -> None:
+    """Wire the example."""
+
+    @task
+    def call_the_api(params: Any = None) -> Any:
+        import time
+        import uuid
+
+        import requests
+
+        from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
+
+        now = int(time.time())
+        claims = {
+            "iss": params["issuer"],
+            "sub": params["issuer"],
+            "aud": params["token_url"],
+            "jti": str(uuid.uuid4()),
+            "iat": now,
+            "exp": now + 300,
+        }
+        hook = KeyVaultCertificateHook(params["certificate_conn_id"])
+        assertion = hook.sign_jwt(claims, algorithm=params["algorithm"])
+        grant = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+        answer = requests.post(params["token_url"], data=grant, timeout=60)
+        answer.raise_for_status()
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        found = requests.get(params["api_url"], headers=headers, timeout=60)
+        found.raise_for_status()
+        return found.json()
+
+    call_the_api()
+
+
+example_jwt_for_any_api()
