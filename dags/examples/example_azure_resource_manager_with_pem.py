@@ -11,18 +11,39 @@ subscription.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+NO_USE_IN_RETRYING = ExceptionRetryPolicy(
+    [RetryRule("keywatch.errors.PermanentError", RetryAction.FAIL, reason="a retry cannot help")]
+)
 
 
 @dag(
     schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
     doc_md=__doc__,
     tags=["example", "azure"],
+    default_args={"owner": "cloud-security", "retry_policy": NO_USE_IN_RETRYING},
     params={
-        "certificate_conn_id": Param("on_premises_certificate", type="string", title="Certificate connection"),
-        "subscription_id": Param(None, type="string", format="uuid", title="Subscription"),
+        "certificate_conn_id": Param(
+            "on_premises_certificate",
+            type="string",
+            title="Certificate connection",
+            description="Of type keyvault_certificate.",
+        ),
+        "subscription_id": Param(
+            "00000000-0000-0000-0000-000000000000",
+            type="string",
+            format="uuid",
+            title="Subscription",
+            description="Whose resource groups are listed.",
+        ),
     },
 )
 def example_azure_resource_manager_with_pem() -> None:

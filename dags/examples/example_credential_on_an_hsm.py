@@ -12,17 +12,32 @@ application whatever role it is to act with; here, Reader on a subscription.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+NO_USE_IN_RETRYING = ExceptionRetryPolicy(
+    [RetryRule("keywatch.errors.PermanentError", RetryAction.FAIL, reason="a retry cannot help")]
+)
 
 
 @dag(
     schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
     doc_md=__doc__,
     tags=["example", "azure"],
+    default_args={"owner": "cloud-security", "retry_policy": NO_USE_IN_RETRYING},
     params={
-        "certificate_conn_id": Param("keyvault_certificate_default", type="string", title="Certificate connection"),
+        "certificate_conn_id": Param(
+            "keyvault_certificate_default",
+            type="string",
+            title="Certificate connection",
+            description="Of type keyvault_certificate.",
+        ),
     },
 )
 def example_credential_on_an_hsm() -> None:

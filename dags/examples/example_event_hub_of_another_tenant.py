@@ -12,25 +12,40 @@ grant the managed identity Key Vault Secrets User on that one secret: it exposes
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+NO_USE_IN_RETRYING = ExceptionRetryPolicy(
+    [RetryRule("keywatch.errors.PermanentError", RetryAction.FAIL, reason="a retry cannot help")]
+)
 
 
 @dag(
     schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
     doc_md=__doc__,
     tags=["example", "azure"],
+    default_args={"owner": "cloud-security", "retry_policy": NO_USE_IN_RETRYING},
     params={
-        "certificate_conn_id": Param("event_publisher_certificate", type="string", title="Certificate connection"),
+        "certificate_conn_id": Param(
+            "event_publisher_certificate",
+            type="string",
+            title="Certificate connection",
+            description="Of type keyvault_certificate.",
+        ),
         "event_hub_url": Param(
-            None,
+            "https://contoso.servicebus.windows.net/audit",
             type="string",
             pattern=r"^https://[a-z0-9-]+\.servicebus\.[a-z.]+/[A-Za-z0-9._-]+$",
             title="Event Hub",
             description="https://<namespace>.servicebus.windows.net/<event hub>",
         ),
-        "message": Param("Keywatch was here", type="string", title="Message"),
+        "message": Param("Keywatch was here", type="string", title="Message", description="What the event says."),
     },
 )
 def example_event_hub_of_another_tenant() -> None:

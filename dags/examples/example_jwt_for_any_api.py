@@ -11,21 +11,56 @@ and audience.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+NO_USE_IN_RETRYING = ExceptionRetryPolicy(
+    [RetryRule("keywatch.errors.PermanentError", RetryAction.FAIL, reason="a retry cannot help")]
+)
 
 
 @dag(
     schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
     doc_md=__doc__,
     tags=["example"],
+    default_args={"owner": "cloud-security", "retry_policy": NO_USE_IN_RETRYING},
     params={
-        "certificate_conn_id": Param("keyvault_certificate_default", type="string", title="Certificate connection"),
-        "token_url": Param(None, type="string", pattern="^https://", title="The service's token URL"),
-        "api_url": Param(None, type="string", pattern="^https://", title="The service's API"),
-        "issuer": Param(None, type="string", minLength=1, title="Issuer and subject"),
-        "algorithm": Param("RS256", type="string", enum=["RS256", "PS256"], title="Algorithm"),
+        "certificate_conn_id": Param(
+            "keyvault_certificate_default",
+            type="string",
+            title="Certificate connection",
+            description="Of type keyvault_certificate.",
+        ),
+        "token_url": Param(
+            "https://api.example.com/oauth2/token",
+            type="string",
+            pattern="^https://",
+            title="Token URL",
+            description="Where the service takes assertions.",
+        ),
+        "api_url": Param(
+            "https://api.example.com/v1/status",
+            type="string",
+            pattern="^https://",
+            title="API",
+            description="What is fetched with the token.",
+        ),
+        "issuer": Param(
+            "keywatch",
+            type="string",
+            minLength=1,
+            title="Issuer",
+            description="By what name the service knows us; the subject, too.",
+        ),
+        "algorithm": Param(
+            "RS256", type="string", enum=["RS256", "PS256"], title="Algorithm", description="What the service accepts."
+        ),
     },
 )
 def example_jwt_for_any_api() -> None:
