@@ -65,7 +65,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             "aws_default", type="string", minLength=1, title="AWS connection", description="A connection of type aws."
         ),
         "destination_conn_id": Param(
-            "azure_data_collector_default",
+            "azure_logs_ingestion_default",
             type="string",
             minLength=1,
             title="Destination connection",
@@ -79,7 +79,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             type=["null", "integer"],
             minimum=200,
             title="Chunk limit (bytes)",
-            description="The most bytes of one request. Empty: 5,000,000, or what the destination allows.",
+            description="The most bytes of one request before compression. Empty: what suits the destination.",
         ),
         "concurrency": Param(
             32,
