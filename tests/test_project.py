@@ -15,7 +15,7 @@ import yaml
 
 from keywatch import errors
 from keywatch.log_analytics.data_collector import check_log_type
-from keywatch.log_analytics.tables import LOG_TYPES
+from keywatch.pipeline.tables import TABLES
 from keywatch.transport import Transport, azure_cloud
 from localcloud import LocalCloud
 from localcloud.demo import main as demo_main
@@ -92,7 +92,7 @@ def test_readme_explains_every_column() -> None:
 
 def test_readme_speaks_of_tables_that_exist() -> None:
     """The tables of the README are those that Keywatch fills."""
-    assert set(re.findall(r"\bAWS_\w+_CL\b", README)) == {f"{check_log_type(name)}_CL" for name in LOG_TYPES.values()}
+    assert {f"{check_log_type(table.name)}_CL" for table in TABLES.values()} == set(re.findall(r"\b\w+_CL\b", README))
 
 
 def test_errors_are_all_in_the_tree() -> None:

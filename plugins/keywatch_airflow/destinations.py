@@ -9,18 +9,18 @@ from airflow.sdk.exceptions import AirflowException
 
 from keywatch.errors import ConfigurationError
 from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.tables import Table
+from keywatch.pipeline.tables import TableName
 
 
 class DestinationHook(Protocol):
     """A hook that makes destinations; every destination connection type has one."""
 
-    def get_destination(self, table: Table, *, pool_size: int = 10) -> Destination:
+    def get_destination(self, table: TableName, *, pool_size: int = 10) -> Destination:
         """Return one of Keywatch's tables as a destination."""
         ...
 
 
-def get_destination(conn_id: str, table: Table, *, pool_size: int = 10) -> Destination:
+def get_destination(conn_id: str, table: TableName, *, pool_size: int = 10) -> Destination:
     """Return a table of the connection's destination; the connection's type finds the hook.
 
     Args:
@@ -45,5 +45,6 @@ def get_destination(conn_id: str, table: Table, *, pool_size: int = 10) -> Desti
 
 def _no_destination(conn_id: str, why: str = "") -> ConfigurationError:
     return ConfigurationError(
-        f"Connection {conn_id!r} is not a destination. {why}Use one of type azure_data_collector."
+        f"Connection {conn_id!r} is not a destination. {why}Use one of type azure_logs_ingestion, or of type "
+        "azure_data_collector."
     )

@@ -19,7 +19,7 @@ from keywatch.errors import (
     PermanentError,
 )
 from keywatch.log_analytics.destination import Sent
-from keywatch.log_analytics.tables import Table
+from keywatch.pipeline.tables import TableName
 from keywatch_airflow.hooks.data_collector import DataCollectorHook
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.expected import AUDIT_TABLE, KEYS_TABLE
@@ -69,7 +69,7 @@ Hook = Callable[..., DataCollectorHook]
 def test_destination_sends_to_the_tables_own_log_type(
     cloud: LocalCloud,
     hook: Hook,
-    table: Table,
+    table: TableName,
     stored_in: str,
 ) -> None:
     """A good connection delivers signed rows into the table of its name."""
@@ -83,7 +83,7 @@ def test_destination_sends_to_the_tables_own_log_type(
 def test_destination_sends_to_the_connections_log_type(
     cloud: LocalCloud,
     hook: Hook,
-    table: Table,
+    table: TableName,
     stored_in: str,
 ) -> None:
     """A connection may name tables of its own."""

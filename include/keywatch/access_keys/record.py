@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, NotRequired, TypedDict
 
+from keywatch.columns import Timestamp
 from keywatch.errors import ConfigurationError
 
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
@@ -64,12 +65,12 @@ class AccessKeyRecord(TypedDict):
     user: str
     account_number: str
     AccessKeyId: NotRequired[str]
-    CreateDate: NotRequired[str]
-    LastUsedDate: NotRequired[str]
+    CreateDate: NotRequired[Timestamp]
+    LastUsedDate: NotRequired[Timestamp]
     Region: NotRequired[str]
     ServiceName: NotRequired[str]
     Status: NotRequired[str]
-    SnapshotTime: str
+    SnapshotTime: Timestamp
     AccountName: NotRequired[str]
     UserArn: str
     KeyAgeDays: NotRequired[int]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from keywatch.access_keys.record import stable_id
+from keywatch.columns import Timestamp
 from keywatch.pipeline.folders import BatchFolder, RunFolder
 from keywatch.pipeline.manifests import AccountOutcome, AccountRef, Batch, LoadedBatch, Status
 
@@ -22,7 +23,7 @@ class AuditRecord(TypedDict):
     UserCount: int
     KeyCount: int
     RejectedCount: int
-    SnapshotTime: str
+    SnapshotTime: Timestamp
     RecordId: str
     RunId: str
 

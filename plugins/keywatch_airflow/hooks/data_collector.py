@@ -17,7 +17,7 @@ from keywatch.log_analytics.data_collector import (
     check_workspace_id,
 )
 from keywatch.log_analytics.shared_key import SharedKey
-from keywatch.log_analytics.tables import LOG_TYPES, Table
+from keywatch.pipeline.tables import TABLES, TableName
 from keywatch.transport import AzureCloud, Transport, azure_cloud
 from keywatch_airflow.settings import is_lab, transport_of, vault_of
 
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
-EXTRA_NAMES: dict[Table, str] = {"keys": "log_type", "audit": "audit_log_type"}
+EXTRA_NAMES: dict[TableName, str] = {
+    "keys": "log_type",
+    "audit": "audit_log_type",
+    "certificates": "certificate_log_type",
+}
 
 
 class DataCollectorHook(BaseHook):
@@ -88,7 +92,7 @@ class DataCollectorHook(BaseHook):
         vault = vault_of(vault_url, extra, cloud=cloud, transport=transport, lab=lab)
         return vault.secret(name).value or ""
 
-    def get_destination(self, table: Table, *, pool_size: int = 10) -> DataCollector:
+    def get_destination(self, table: TableName, *, pool_size: int = 10) -> DataCollector:
         """Return one of Keywatch's tables as a destination.
 
         Args:
@@ -107,7 +111,7 @@ class DataCollectorHook(BaseHook):
             self.conn_id,
             SUPPORT_ENDED,
         )
-        log_type = extra.get(EXTRA_NAMES[table]) or LOG_TYPES[table]
+        log_type = extra.get(EXTRA_NAMES[table]) or TABLES[table].name
         return DataCollector(self.endpoint, log_type, pool_size=pool_size, clock=lambda: datetime.now(UTC))
 
     def test_connection(self) -> tuple[bool, str]:

@@ -6,10 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
-from keywatch.pipeline.tables import TABLES
 
 from keywatch.log_analytics.logs_ingestion import IngestionEndpoint, LogsIngestion, check_rule_id, packing
-from keywatch.log_analytics.tables import TableName
+from keywatch.pipeline.tables import TABLES, TableName
 from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 from keywatch_airflow.settings import https_url, is_lab, transport_of
 

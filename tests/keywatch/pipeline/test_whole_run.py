@@ -13,13 +13,13 @@ import pytest
 from keywatch.access_keys.accounts import assume_role
 from keywatch.access_keys.record import Account
 from keywatch.errors import IncompleteReportError, UnreachableError
-from keywatch.log_analytics.tables import LOG_TYPES
 from keywatch.pipeline.extract import extract_batch
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.list_accounts import list_accounts
 from keywatch.pipeline.load import load_batch
 from keywatch.pipeline.manifests import Published
 from keywatch.pipeline.publish import publish
+from keywatch.pipeline.tables import TABLES
 from keywatch.pipeline.transform import transform_batch
 from keywatch.pipeline.verdict import verdict
 from localcloud import Fault, FaultKind, LocalCloud
@@ -49,12 +49,12 @@ class Report:
         """Make every step, each account in a batch of its own."""
         accounts = [Account(account, name) for account, name in self.names.items()]
         batches = list_accounts(accounts, self._run, self._now, 1)
-        keys = collector(self.cloud, LOG_TYPES["keys"], attempts=attempts)
+        keys = collector(self.cloud, TABLES["keys"].name, attempts=attempts)
         loaded = []
         for batch in batches:
             extracted = extract_batch(batch, self._run.batch(batch["number"]), self._connect, concurrency=4)
             loaded.append(load_batch(transform_batch(extracted, self._run), self._run, keys, limit=LIMIT))
-        audit = collector(self.cloud, LOG_TYPES["audit"])
+        audit = collector(self.cloud, TABLES["audit"].name)
         return publish(batches, loaded, self._run, audit, now=self._now, keep=timedelta(days=7))
 
     def expected(self) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def test_whole_run_stores_every_key_once(report: Report, cloud: LocalCloud) -> N
     assert report.expected() == stored(cloud.rows(KEYS_TABLE))
     assert len(report.expected()) == len(cloud.keys()) + 1
     assert (result["complete"], result["keys"], result["accepted"]) == (True, 31, 31)
-    assert len(cloud.requests(log_type=LOG_TYPES["keys"])) > 2
+    assert len(cloud.requests(log_type=TABLES["keys"].name)) > 2
     assert verdict(result) == "Complete: accounts: 2 ok; 31 keys delivered."
 
 
@@ -103,8 +103,8 @@ def test_whole_run_twice_stores_nothing_more(report: Report, cloud: LocalCloud) 
     again = report.run()
 
     assert report.expected() == stored(cloud.rows(KEYS_TABLE))
-    assert cloud.requests(log_type=LOG_TYPES["keys"]) == []
-    assert cloud.requests(log_type=LOG_TYPES["audit"]) == []
+    assert cloud.requests(log_type=TABLES["keys"].name) == []
+    assert cloud.requests(log_type=TABLES["audit"].name) == []
     assert cloud.requests(action="ListUsers") == []
     assert again["complete"]
 
@@ -127,7 +127,7 @@ def test_whole_run_with_a_denied_account_reports_the_other(report: Report, cloud
 
 def test_whole_run_that_loses_answers_goes_on_where_it_was(report: Report, cloud: LocalCloud) -> None:
     """After lost answers and a broken attempt, every key is there, and twice only where an answer was lost."""
-    keys = LOG_TYPES["keys"]
+    keys = TABLES["keys"].name
     cloud.inject(Fault(FaultKind.DROP_AFTER, log_type=keys))
     cloud.inject(Fault(FaultKind.DROP_BEFORE, log_type=keys, after=4, count=None))
     with pytest.raises(UnreachableError):

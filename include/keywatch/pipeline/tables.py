@@ -1,0 +1,19 @@
+"""The tables that Keywatch fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from keywatch.access_keys.record import AccessKeyRecord
+from keywatch.log_analytics.tables import Table
+from keywatch.pipeline.audit import AuditRecord
+from keywatch.pipeline.certificates import CertificateRecord
+
+TableName = Literal["keys", "audit", "certificates"]
+
+TABLES: Final[Mapping[TableName, Table]] = {
+    "keys": Table.of("AWS_Access_Key_Report", AccessKeyRecord),
+    "audit": Table.of("AWS_Access_Key_Audit", AuditRecord),
+    "certificates": Table.of("Azure_Certificate", CertificateRecord),
+}
