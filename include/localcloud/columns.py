@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from localcloud import declared_columns
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -79,17 +81,23 @@ def shortened(text: str) -> str:
 
 
 class Schema:
-    """The columns of one table, which grow with what is sent."""
+    """The columns of one table, which grow with what is sent unless they are declared."""
 
-    def __init__(self, columns: Mapping[str, str] | None = None) -> None:
+    def __init__(self, columns: Mapping[str, str] | None = None, *, declared: bool = False) -> None:
         self.columns: dict[str, str] = dict(columns or {})
-        """Column name to type: string, bool, real, datetime or guid, in the order of creation."""
+        """Column name to Kusto type, in the order of creation."""
+        self.declared = declared
+
+    def copy(self) -> Schema:
+        """Give one like it that can grow on its own."""
+        return Schema(self.columns, declared=self.declared)
 
     def place(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Turn a record into a row, adding the columns that it needs.
 
         A string that only an existing number or boolean column can take is converted to that column's type; any other
-        clash of types makes a second column with another suffix.
+        clash of types makes a second column with another suffix. In a table whose columns are declared, what has no
+        column of its name and suffix is dropped.
 
         Raises:
             TypeError: a value is a list or an object.
@@ -102,6 +110,9 @@ class Schema:
                 continue
             typed = self._as_existing(name, typed)
             column = f"{name}_{typed.suffix}"
+            if self.declared:
+                row |= self._as_declared(column, typed.value)
+                continue
             target = row if self._has_room_for(column, typed.suffix) else additional
             target[column] = typed.value
         if additional:
@@ -117,6 +128,10 @@ class Schema:
                 if value is not None:
                     return Typed(suffix, value)
         return typed
+
+    def _as_declared(self, column: str, value: object) -> dict[str, Any]:
+        kind = self.columns.get(column)
+        return {} if kind is None else {column: declared_columns.convert(value, kind)}
 
     def _has_room_for(self, column: str, suffix: str) -> bool:
         if column not in self.columns and len(self.columns) < MOST_COLUMNS:

@@ -23,10 +23,11 @@ CREATE TABLE columns (workspace TEXT, tbl TEXT, name TEXT, type TEXT, PRIMARY KE
 CREATE TABLE rows (position INTEGER PRIMARY KEY, workspace TEXT, tbl TEXT, time_generated TEXT, data TEXT);
 CREATE INDEX by_table ON rows (workspace, tbl, position);
 """
+INSERT_ROW = "INSERT INTO rows (workspace, tbl, time_generated, data) VALUES (?, ?, ?, ?)"
 
 
 class UnknownTableError(LookupError):
-    """No record was ever sent to that table."""
+    """Nobody declared that table or ever sent a record to it."""
 
 
 class Store:
@@ -69,16 +70,58 @@ class Store:
             TypeError: a value is a list or an object.
         """
         known = self._schemas.get((workspace, table), Schema())
-        schema = Schema(known.columns)
+        schema = known.copy()
         extra = {"_ResourceId": resource_id} if resource_id else {}
         rows = [(workspace, table, time, json.dumps(schema.place(record) | extra)) for time, record in records]
         new = [(workspace, table, *item) for item in schema.columns.items() if item[0] not in known.columns]
         with self._database:
             self._database.executemany("INSERT INTO columns VALUES (?, ?, ?, ?)", new)
-            self._database.executemany(
-                "INSERT INTO rows (workspace, tbl, time_generated, data) VALUES (?, ?, ?, ?)", rows
-            )
+            self._database.executemany(INSERT_ROW, rows)
         self._schemas[workspace, table] = schema
+
+    def declare(self, workspace: str, table: str, columns: Mapping[str, str]) -> None:
+        """Create a table with declared columns, or change the columns of such a table; its rows stay.
+
+        Raises:
+            ValueError: the table was made by the Data Collector, or a column would change its type.
+        """
+        known = self._schemas.get((workspace, table))
+        if known is not None and not known.declared:
+            raise ValueError(f"{table} is a classic table; migrate it before its columns are declared")
+        for name, kind in (known.columns if known else {}).items():
+            if columns.get(name, kind) != kind:
+                raise ValueError(f"{name} of {table} is {kind} and cannot become {columns[name]}")
+        with self._database:
+            self._database.execute("DELETE FROM columns WHERE workspace = ? AND tbl = ?", (workspace, table))
+            self._database.executemany(
+                "INSERT INTO columns VALUES (?, ?, ?, ?)", [(workspace, table, *item) for item in columns.items()]
+            )
+        self._schemas[workspace, table] = Schema(columns, declared=True)
+
+    def add_declared(self, workspace: str, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows to a table with declared columns, all or none.
+
+        Args:
+            workspace: the workspace's id.
+            table: the table's name, with _CL.
+            rows: values of the columns' types, TimeGenerated among them; those without a column are dropped.
+
+        Raises:
+            UnknownTableError: there is no such table.
+        """
+        kept = self.columns(workspace, table).keys() - STANDARD.keys()
+        data = [
+            (workspace, table, row["TimeGenerated"], json.dumps({name: row[name] for name in row if name in kept}))
+            for row in rows
+        ]
+        with self._database:
+            self._database.executemany(INSERT_ROW, data)
+
+    def declared(self, workspace: str) -> list[str]:
+        """List the tables of a workspace whose columns are declared."""
+        return sorted(
+            table for (owner, table), schema in self._schemas.items() if owner == workspace and schema.declared
+        )
 
     def tables(self, workspace: str) -> list[str]:
         """List the tables of a workspace."""
