@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help install constraints demo up lint format test test-airflow bench clean
+.PHONY: help install constraints generate demo up lint format test test-airflow bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ $(INSTALLED): pyproject.toml requirements.txt constraints.txt
 constraints: ## Pin the newest versions that fit together into constraints.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version 3.11 --group dev --custom-compile-command 'make constraints' --output-file constraints.txt requirements.txt
+
+generate: $(INSTALLED) ## Write the tables and the data collection rule of include/infra from the record types
+	@$(BIN)/python -m keywatch.pipeline.infra include/infra
 
 demo: $(INSTALLED) ## Run the daily report for real, on the local cloud
 	@$(BIN)/python -m localcloud demo
