@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -28,6 +29,20 @@ log = logging.getLogger(__name__)
 
 ASSERTION_REUSED_FOR: Final = 540
 """Seconds that one assertion is shown again, for whatever scope; a minute less than it is valid."""
+
+
+def check_claims(claims: str) -> None:
+    """Refuse claims that are no JSON object, which MSAL would not send.
+
+    Raises:
+        ConfigurationError: They are not.
+    """
+    try:
+        usable = isinstance(json.loads(claims), dict)
+    except (RecursionError, TypeError, ValueError):
+        usable = False
+    if not usable:
+        raise ConfigurationError("The claims are no JSON object. Pass on what the service's challenge says, decoded.")
 
 
 class AssertionCredential:
@@ -130,6 +145,8 @@ class AssertionCredential:
             raise ConfigurationError("A token is for a scope: name one, such as https://management.azure.com/.default.")
         self._check_tenant(options.get("tenant_id"))
         claims, cae = options.get("claims"), bool(options.get("enable_cae"))
+        if claims:
+            check_claims(claims)
         return self._flights.do((scopes, claims, cae), lambda: self._acquire(scopes, claims, cae=cae))
 
     def try_version(self, version: CertificateVersion, scope: str) -> AccessTokenInfo:
@@ -139,11 +156,12 @@ class AssertionCredential:
             KeywatchError: As in `get_token`.
         """
         signing = self._rotation.load(version)
-        for attempt in retrying(self._transport, log):
-            with attempt:
-                client = self._new_client(signing, msal.TokenCache(), lambda to: self._sign(signing, to), cae=False)
-                return client.token([scope], None, self._rotation.name)
-        raise AssertionError("tenacity ends with a result or an error")
+
+        def ask() -> AccessTokenInfo:
+            client = self._new_client(signing, msal.TokenCache(), lambda to: self._sign(signing, to), cae=False)
+            return client.token([scope], None, self._rotation.name)
+
+        return retrying(self._transport, log)(ask)
 
     def close(self) -> None:
         """Close the connections to Entra."""
@@ -170,16 +188,15 @@ class AssertionCredential:
             )
 
     def _acquire(self, scopes: tuple[str, ...], claims: str | None, *, cae: bool) -> AccessTokenInfo:
-        for attempt in retrying(self._transport, log):
-            with attempt:
-                return self._by_any_version(scopes, claims, cae=cae)
-        raise AssertionError("tenacity ends with a result or an error")
-
-    def _by_any_version(self, scopes: tuple[str, ...], claims: str | None, *, cae: bool) -> AccessTokenInfo:
         candidates = self._rotation.candidates()
         for version in candidates:
+            signing = self._rotation.load(version)
+
+            def ask(signing: SigningCertificate = signing) -> AccessTokenInfo:
+                return self._client(signing, cae=cae).token(list(scopes), claims, self._rotation.name)
+
             try:
-                found = self._client(version, cae=cae).token(list(scopes), claims, self._rotation.name)
+                found = retrying(self._transport, log)(ask)
             except PermanentError as error:
                 self._forget(version)
                 if not isinstance(error, CertificateNotRegisteredError):
@@ -193,11 +210,10 @@ class AssertionCredential:
                 return found
         raise AssertionError("there is at least one candidate")
 
-    def _client(self, version: CertificateVersion, *, cae: bool) -> MsalClient:
+    def _client(self, signing: SigningCertificate, *, cae: bool) -> MsalClient:
         with self._lock:
-            key = version.version, cae
+            key = signing.version, cae
             if key not in self._clients:
-                signing = self._rotation.load(version)
                 self._clients[key] = self._new_client(
                     signing, self._caches[cae], lambda to: self._assertion(signing, to), cae=cae
                 )

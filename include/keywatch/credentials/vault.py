@@ -129,13 +129,13 @@ class Vault:
         return azure_core_arguments(self.transport, self.hosts) | NO_RETRIES
 
     def _ask(self, operation: Operation, name: str, call: Callable[[], T]) -> T:
-        for attempt in retrying(self.transport, log):
-            with attempt:
-                try:
-                    return call()
-                except AzureError as error:
-                    raise vault_error(error, self.host, operation, name) from error
-        raise AssertionError("tenacity ends with a result or an error")
+        def ask() -> T:
+            try:
+                return call()
+            except AzureError as error:
+                raise vault_error(error, self.host, operation, name) from error
+
+        return retrying(self.transport, log)(ask)
 
     def _versions(self, found: list[Any], what: str) -> tuple[CertificateVersion, ...]:
         if not found:

@@ -17,12 +17,17 @@ from keywatch.errors import (
     CertificateUnusableError,
     IdentityError,
     KeywatchError,
+    ServiceUnavailableError,
     VaultForbiddenError,
 )
 from keywatch.transport.azure_core import azure_core_error
 
 OBJECT_ID: Final = re.compile(r"\boid=([0-9a-fA-F-]{36})\b")
 """Key Vault's message names the caller's object id, which a role is granted to."""
+
+
+PASSING: Final = re.compile(r"\b(408|410|429|5\d\d)\b|timed out")
+"""What a platform's identity endpoint says when it is busy or starting, in azure-identity's words."""
 
 
 class Operation(Enum):
@@ -66,7 +71,10 @@ def vault_error(error: AzureError, host: str, operation: Operation, name: str) -
 
 
 def _no_identity(error: ClientAuthenticationError) -> KeywatchError:
+    """Say why azure-identity has no token; what the platform fails at for the moment is worth another try."""
     first = (error.message or "").strip().splitlines()[0][:300] if error.message else type(error).__name__
+    if PASSING.search(first):
+        return ServiceUnavailableError(f"This machine's identity cannot be had at the moment: {first}")
     return IdentityError(
         f"This machine has no identity that reaches the vault: {first} Choose on the connection how the vault is "
         "reached (managed identity, workload identity or the default chain), and assign that identity to this machine."

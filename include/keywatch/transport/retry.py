@@ -36,9 +36,16 @@ def retrying(transport: Transport, log: logging.Logger) -> tenacity.Retrying:
         stop=tenacity.stop_after_attempt(transport.attempts),
         wait=wait,
         retry=tenacity.retry_if_exception_type(TransientError),
-        before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+        before_sleep=lambda state: _say(log, transport.attempts, state),
         reraise=True,
     )
+
+
+def _say(log: logging.Logger, attempts: int, state: tenacity.RetryCallState) -> None:
+    """Log why an attempt failed, and when the next one follows."""
+    error = state.outcome.exception() if state.outcome else None
+    seconds = state.next_action.sleep if state.next_action else 0.0
+    log.warning("%s Attempt %d of %d follows in %.1f s.", error, state.attempt_number + 1, attempts, seconds)
 
 
 def retry_after_seconds(value: str | None) -> float | None:
