@@ -20,6 +20,7 @@ from localcloud.model import (
     STATE_FILE,
     AwsAccess,
     Fault,
+    LogsIngestionAccess,
     RequestRecord,
     Seed,
     SeededKey,
@@ -30,6 +31,7 @@ from localcloud.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
 START_SECONDS = 60.0
@@ -174,6 +176,11 @@ class LocalCloud:
         """The second Log Analytics workspace."""
         return self._running.workspaces[1]
 
+    @property
+    def logs_ingestion(self) -> LogsIngestionAccess:
+        """The data collection rule that sends to the first workspace."""
+        return self._running.logs_ingestion
+
     def keys(self) -> list[SeededKey]:
         """Give every access key as seeded, with its full id; deletions since then do not show."""
         return [from_json(SeededKey, each) for each in self._ask("GET", "/truth")["keys"]]
@@ -194,11 +201,38 @@ class LocalCloud:
     def rows(self, table: str, workspace: Workspace | None = None) -> list[dict[str, Any]]:
         """Give a table's rows in order of arrival, each with every column; what was not sent is None.
 
-        A table that nothing was sent to has no rows.
+        A table that does not exist has no rows.
         """
         if table not in self.tables(workspace):
             return []
         return list(self._ask("GET", "/rows", {"table": table} | self._workspace_query(workspace)))
+
+    def deploy(
+        self,
+        *tables: Mapping[str, Any],
+        rule: Mapping[str, Any] | None = None,
+        workspace: Workspace | None = None,
+    ) -> None:
+        """Create or change tables with declared columns, then the data collection rule that sends to them.
+
+        Args:
+            tables: bodies of requests that create a table.
+            rule: the body of a request that creates the rule, with or without its destination.
+            workspace: where the tables are and the rule sends to; the first by default.
+
+        Raises:
+            LocalCloudError: Azure would refuse one of them.
+        """
+        body = {"tables": tables, "rule": rule} | self._workspace_query(workspace)
+        self._ask("POST", "/deploy", body=body)
+
+    def deploy_tables(self, files: Iterable[Path], workspace: Workspace | None = None) -> None:
+        """Create or change tables from files with such bodies.
+
+        Raises:
+            LocalCloudError: Azure would refuse one of them.
+        """
+        self.deploy(*(json.loads(file.read_text(encoding="utf-8")) for file in files), workspace=workspace)
 
     def query(self, kql: str, workspace: Workspace | None = None) -> list[dict[str, Any]]:
         """Run a query; see `localcloud.kql` for what is understood.
@@ -244,7 +278,7 @@ class LocalCloud:
         return bool(self._ask("POST", "/delete-key", body={"access_key_id": access_key_id})["deleted"])
 
     def reset(self) -> None:
-        """Bring everything back to the seed: users, keys, rows, request log and faults."""
+        """Bring everything back to the seed: users, keys, tables and their rows, request log and faults."""
         self._ask("POST", "/reset")
 
     @property

@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from localcloud import kql
+from localcloud.access_tokens import Authority
 from localcloud.aws import Aws
 from localcloud.aws_backend import Accounts
+from localcloud.data_collection import DataCollection
 from localcloud.data_collector import DataCollector
 from localcloud.faults import Faults
+from localcloud.logs_ingestion import LogsIngestion, new_access
 from localcloud.model import AwsAccess, Seed, Workspace
 from localcloud.population import ROLE, populate
 from localcloud.request_log import RequestLog
@@ -39,10 +42,17 @@ class Cloud:
             for _ in range(WORKSPACES)
         )
         self.store = Store(rows)
+        self.authority = Authority(str(uuid.uuid4()))
+        self.collection = DataCollection(self.store, self.workspaces[0].id)
+        self.logs_ingestion = new_access()
         self.faults = Faults()
         self.log = RequestLog()
         self._aws = Aws(self.accounts)
-        self.services: tuple[Service, ...] = (self._aws, DataCollector(self.workspaces, self.store))
+        self.services: tuple[Service, ...] = (
+            self._aws,
+            DataCollector(self.workspaces, self.store),
+            LogsIngestion(self.logs_ingestion, self.collection, self.store, self.authority),
+        )
 
     @property
     def aws_access(self) -> AwsAccess:
@@ -60,6 +70,7 @@ class Cloud:
         self.accounts.reset()
         self._aws.reset()
         self.store.clear()
+        self.collection.reset()
         self.faults.clear()
         self.log.clear()
 

@@ -83,6 +83,10 @@ def _rows(cloud: Cloud, query: dict[str, str], _: dict[str, Any]) -> Any:  # noq
     return cloud.store.rows(cloud.workspace(query.get("workspace")), query["table"])
 
 
+def _deploy(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> None:
+    cloud.collection.deploy(cloud.workspace(body.get("workspace")), body.get("tables", ()), body.get("rule"))
+
+
 def _query(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> Any:  # noqa: ANN401
     return cloud.query(body["kql"], body.get("workspace"))
 
@@ -123,6 +127,7 @@ ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], 
     ("GET", "/truth"): _truth,
     ("GET", "/tables"): _tables,
     ("GET", "/rows"): _rows,
+    ("POST", "/deploy"): _deploy,
     ("POST", "/query"): _query,
     ("GET", "/requests"): _requests,
     ("DELETE", "/requests"): _clear_requests,

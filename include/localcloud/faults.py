@@ -54,12 +54,17 @@ class Faults:
         with self._lock:
             return [(each.fault, each.hits) for each in self._injected]
 
-    def for_call(self, call: Call) -> list[Fault]:
-        """Take the faults that hit a request: any number that accompany it, then at most one that decides."""
+    def for_call(self, call: Call, body_bytes: int = 0) -> list[Fault]:
+        """Take the faults that hit a request: any number that accompany it, then at most one that decides.
+
+        Args:
+            call: the request.
+            body_bytes: the length of its body on the wire.
+        """
         chosen: list[Fault] = []
         with self._lock:
             for each in self._injected:
-                if each.fault.kind in TLS_KINDS or not _matches(each.fault, call) or not each.take():
+                if each.fault.kind in TLS_KINDS or not _matches(each.fault, call, body_bytes) or not each.take():
                     continue
                 chosen.append(each.fault)
                 if each.fault.kind not in ACCOMPANYING:
@@ -80,7 +85,9 @@ def _host_matches(suffix: str | None, host: str) -> bool:
     return suffix is None or host.endswith(suffix.lower())
 
 
-def _matches(fault: Fault, call: Call) -> bool:
+def _matches(fault: Fault, call: Call, body_bytes: int) -> bool:
+    if fault.larger_than is not None and body_bytes <= fault.larger_than:
+        return False
     wanted = (
         (fault.action, call.action),
         (fault.account, call.account),

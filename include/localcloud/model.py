@@ -139,6 +139,14 @@ class Workspace:
 
 
 @dataclass(frozen=True)
+class LogsIngestionAccess:
+    """A data collection rule of the first workspace: the URL of its own endpoint, and its immutable id."""
+
+    endpoint: str
+    rule_id: str
+
+
+@dataclass(frozen=True)
 class State:
     """What `localcloud.json` tells: how to reach a running local cloud, and the credentials of its services."""
 
@@ -150,6 +158,7 @@ class State:
     now: str
     aws: AwsAccess
     workspaces: tuple[Workspace, ...]
+    logs_ingestion: LogsIngestionAccess
 
     def dump(self) -> str:
         """Write as JSON, secrets included."""
@@ -166,6 +175,7 @@ class State:
         values["aws"]["account_ids"] = tuple(values["aws"]["account_ids"])
         values["aws"] = from_json(AwsAccess, values["aws"])
         values["workspaces"] = tuple(from_json(Workspace, each) for each in values["workspaces"])
+        values["logs_ingestion"] = from_json(LogsIngestionAccess, values["logs_ingestion"])
         return from_json(cls, values)
 
 
@@ -173,11 +183,11 @@ class FaultKind(StrEnum):
     """What can be made to go wrong."""
 
     THROTTLE = "throttle"
-    """IAM and STS: 400 Throttling. Data Collector: 429, with Retry-After if `retry_after` is given."""
+    """IAM and STS: 400 Throttling. The others: 429, with Retry-After if `retry_after` is given."""
     STATUS = "status"
     """Any `status`, with `body` and `content_type`; without a body, what the service says for that status."""
     DENY = "deny"
-    """IAM and STS: 403 AccessDenied. Data Collector: 403 InvalidAuthorization."""
+    """403, with the code that the service has for it: AccessDenied, InvalidAuthorization, OperationFailed."""
     DROP_BEFORE = "drop_before"
     """The connection closes before anything was processed."""
     DROP_AFTER = "drop_after"
@@ -205,9 +215,10 @@ class Fault:
     Attributes:
         kind: what happens.
         host: a suffix of the host name.
-        action: an IAM or STS action such as `ListUsers`, or `POST /api/logs`.
-        account: an AWS account id, or a workspace id.
-        log_type: the Data Collector's Log-Type.
+        action: an IAM or STS action such as `ListUsers`, or `POST /api/logs`, or `POST logs` (Logs Ingestion).
+        account: an AWS account id, a workspace id, or a caller's client id.
+        log_type: the Data Collector's Log-Type, or the stream without `Custom-`.
+        larger_than: only requests with more bytes of body on the wire.
         user: only requests about this user; for `vanish`, the user to delete.
         access_key_id: only requests about this access key; for `vanish`, the key to delete.
         count: how many requests it hits; None is for ever.
@@ -233,6 +244,7 @@ class Fault:
     content_type: str = "text/plain"
     retry_after: int | None = None
     seconds: float = 0.0
+    larger_than: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
@@ -253,17 +265,18 @@ class RequestRecord:
         host: the host it was for.
         method: HTTP method; CONNECT for a tunnel that was refused.
         path: the path without the query.
-        action: the IAM or STS action, or `POST /api/logs`.
-        account: the caller's AWS account (the role's, once assumed), or the workspace id.
+        action: the IAM or STS action, or `POST /api/logs`, or `POST logs` (Logs Ingestion).
+        account: the caller's AWS account (the role's, once assumed) or client id, or the workspace id.
         user: the IAM user it asks about, if it names one.
         status: what was answered; None if the connection was closed instead.
         error: the service's error code, if it answered with one.
         fault: the injected faults that applied, joined with +.
-        body_bytes: length of the body.
+        body_bytes: length of the body on the wire.
         body_sha256: hex digest of the body.
-        log_type: the Data Collector's Log-Type.
+        log_type: the Data Collector's Log-Type, or the stream without `Custom-`.
         records: how many records the body held, as far as it could be read.
-        record_ids: the values of the field RecordId in these records.
+        record_ids: the values of the field RecordId, or the column RecordId_s, in these records.
+        raw_bytes: length of a body that may be packed, once unpacked.
     """
 
     time: str
@@ -281,3 +294,4 @@ class RequestRecord:
     log_type: str | None = None
     records: int | None = None
     record_ids: tuple[str, ...] = ()
+    raw_bytes: int | None = None

@@ -10,8 +10,8 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localcloud import data_collector, logs_ingestion
 from localcloud.certificates import Certificates, Presented
-from localcloud.data_collector import DOMAIN
 from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
 from localcloud.model import Fault, FaultKind
 from localcloud.request_log import RequestLog, answered, describe, refused_tunnel
@@ -27,6 +27,8 @@ PORT = 443
 AUTHORITY = re.compile(r"([A-Za-z0-9.-]+):(\d{1,5})")
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 PRESENTED = {FaultKind.TLS_EXPIRED: Presented.EXPIRED, FaultKind.TLS_UNTRUSTED: Presented.UNTRUSTED}
+NAMED = (data_collector.DOMAIN, logs_ingestion.DOMAIN)
+"""Domains in which every resource has a name of its own."""
 DROPS = frozenset({FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER})
 
 
@@ -101,8 +103,8 @@ class Proxy:
             raise RefusedTunnelError(request.target, 400, "CONNECT needs <host>:<port>")
         host = authority[1].lower()
         service = next((each for each in self._services if each.owns(host)), None)
-        if service is None and host.endswith(DOMAIN):
-            raise RefusedTunnelError(host, 502, f"The name {host} does not resolve: there is no such workspace")
+        if service is None and host.endswith(NAMED):
+            raise RefusedTunnelError(host, 502, f"The name {host} does not resolve: there is no such resource")
         if service is None or int(authority[2]) != PORT:
             plays = ", ".join(name for each in self._services for name in each.plays)
             raise RefusedTunnelError(
@@ -150,7 +152,7 @@ class Proxy:
     def _answer(self, service: Service, host: str, request: Request) -> Outcome:
         call = service.read(host, request)
         record = describe(request, call)
-        faults = self._faults.for_call(call)
+        faults = self._faults.for_call(call, request.body_bytes)
         response = _response(service, request, call, faults)
         kinds = [str(fault.kind) for fault in faults]
         dropped = any(fault.kind in DROPS for fault in faults)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 FILTERS = frozenset({"host", "method", "path", "action", "account", "user", "status", "error", "fault", "log_type"})
 
+RECORD_IDS = ("RecordId", "RecordId_s")
+"""What a record's id is called: as a field of the Data Collector, and as a column."""
+
 
 class RequestLog:
     """Safe to use from several threads."""
@@ -65,6 +68,7 @@ def describe(request: Request, call: Call) -> RequestRecord:
         log_type=call.log_type,
         records=len(call.payload) if isinstance(call.payload, list) else None,
         record_ids=tuple(_record_ids(call.payload)),
+        raw_bytes=call.raw_bytes,
     )
 
 
@@ -81,4 +85,5 @@ def answered(record: RequestRecord, status: int | None, error: str | None, fault
 def _record_ids(payload: Any) -> list[str]:  # noqa: ANN401 - whatever was sent
     if not isinstance(payload, list):
         return []
-    return [str(each["RecordId"]) for each in payload if isinstance(each, dict) and "RecordId" in each]
+    records = [each for each in payload if isinstance(each, dict)]
+    return [str(each[name]) for each in records for name in RECORD_IDS if name in each]

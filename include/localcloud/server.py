@@ -120,6 +120,7 @@ class _Server:
             now=utc_text(cloud.population.now),
             aws=cloud.aws_access,
             workspaces=cloud.workspaces,
+            logs_ingestion=cloud.logs_ingestion,
         )
         write_private(self._options.state / STATE_FILE, state.dump())
         print(f"Local cloud ready: proxy {state.proxy_url}, state in {self._options.state}", flush=True)

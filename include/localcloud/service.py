@@ -15,16 +15,17 @@ class Call:
     """What a request asks for, as far as it can be read; faults are matched against it, and the log keeps some.
 
     Attributes:
-        service: `iam`, `sts` or `logs`.
+        service: `iam`, `sts`, `logs` or `logs-ingestion`.
         host: the host the request was sent to.
         action: as in `Fault.action`.
-        account: the caller's account, or the workspace id.
+        account: the caller's AWS account or client id, or the workspace id.
         user: the IAM user it is about.
         access_key_id: the access key it is about.
         caller_key_id: the access key it says it is signed with.
         parameters: of the query protocol.
-        log_type: the Data Collector's Log-Type.
+        log_type: the Data Collector's Log-Type, or the stream without `Custom-`.
         payload: the parsed body, if the service has parsed it already.
+        raw_bytes: length of a body that may be packed, once unpacked.
     """
 
     service: str
@@ -37,6 +38,7 @@ class Call:
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
     log_type: str | None = None
     payload: Any = field(default=None, repr=False)
+    raw_bytes: int | None = None
 
 
 class Service(Protocol):

@@ -47,8 +47,8 @@ def collector(
     attempts: int = 3,
     read_timeout: float = 30.0,
 ) -> DataCollector:
-    """Make a client of the first workspace."""
-    workspace = cloud.workspace
+    """Make a client of the second workspace, which has no declared tables."""
+    workspace = cloud.second_workspace
     endpoint = DataCollectorEndpoint(
         url=f"https://{workspace.host}",
         key=SharedKey(signed_for or workspace.id, key or workspace.shared_key),

@@ -49,8 +49,15 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 @pytest.fixture
 def collector(cloud: LocalCloud) -> dict[str, Any]:
-    """Give a good connection to the local cloud's first workspace, in JSON form, to be altered."""
-    return connections(cloud)["azure_data_collector_default"]
+    """Give a good connection to the workspace without declared tables, in JSON form, to be altered."""
+    workspace = cloud.second_workspace
+    transport = connections(cloud)["azure_data_collector_default"]["extra"]["transport"]
+    return {
+        "conn_type": "azure_data_collector",
+        "login": workspace.id,
+        "password": workspace.shared_key,
+        "extra": {"transport": transport},
+    }
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def audit(batch: Batch, params: ReportParams) -> LoadedBatch:
 
 def statuses(cloud: LocalCloud) -> dict[str, str]:
     """Return the status of every account in the audit table."""
-    return {row["account_number_s"]: row["Status_s"] for row in cloud.rows(AUDIT_TABLE)}
+    return {row["account_number_s"]: row["Status_s"] for row in cloud.rows(AUDIT_TABLE, cloud.second_workspace)}
 
 
 def test_steps_bring_every_key_of_every_account_to_log_analytics(cloud: LocalCloud, params: ReportParams) -> None:
@@ -63,10 +63,12 @@ def test_steps_bring_every_key_of_every_account_to_log_analytics(cloud: LocalClo
     batches = steps.list_accounts(params, RUN_ID)
     published = steps.publish(batches, [audit(batch, params) for batch in batches], params, RUN_ID)
 
-    snapshot_times = {row["account_number_s"]: row["SnapshotTime_t"] for row in cloud.rows(AUDIT_TABLE)}
+    snapshot_times = {
+        row["account_number_s"]: row["SnapshotTime_t"] for row in cloud.rows(AUDIT_TABLE, cloud.second_workspace)
+    }
     assert dict.fromkeys(cloud.aws.account_ids, "ok") == statuses(cloud)
     expected = expected_rows(cloud.keys(), cloud.root_keys(), snapshot_times, RUN_ID)
-    assert expected == stored(cloud.rows(KEYS_TABLE))
+    assert expected == stored(cloud.rows(KEYS_TABLE, cloud.second_workspace))
     assert (True, len(expected), []) == (published["complete"], published["accepted"], published["problems"])
 
 

@@ -76,7 +76,7 @@ def test_destination_sends_to_the_tables_own_log_type(
     sent = hook().get_destination(table).send(BODY)
 
     assert Sent(attempts=1, perhaps_twice=False) == sent
-    assert [row["user_s"] for row in cloud.rows(stored_in)] == ["alice"]
+    assert [row["user_s"] for row in cloud.rows(stored_in, cloud.second_workspace)] == ["alice"]
 
 
 @pytest.mark.parametrize(("table", "stored_in"), [("keys", "Keys_One_CL"), ("audit", "Audit_One_CL")])
@@ -89,8 +89,8 @@ def test_destination_sends_to_the_connections_log_type(
     """A connection may name tables of its own."""
     hook(lambda c: c["extra"].update(log_type="Keys_One", audit_log_type="Audit_One")).get_destination(table).send(BODY)
 
-    assert [stored_in] == list(cloud.tables())
-    assert len(cloud.rows(stored_in)) == 1
+    assert [stored_in] == list(cloud.tables(cloud.second_workspace))
+    assert len(cloud.rows(stored_in, cloud.second_workspace)) == 1
 
 
 def test_destination_goes_to_the_host_of_its_cloud(cloud: LocalCloud, hook: Hook) -> None:
@@ -103,7 +103,7 @@ def test_destination_goes_to_the_host_of_its_cloud(cloud: LocalCloud, hook: Hook
     with pytest.raises(KeywatchError):
         hook(in_us_government).get_destination("keys").send(BODY)
 
-    assert {f"{cloud.workspace.id}.ods.opinsights.azure.us"} == {request.host for request in cloud.requests()}
+    assert {f"{cloud.second_workspace.id}.ods.opinsights.azure.us"} == {request.host for request in cloud.requests()}
 
 
 def test_transport_may_be_json_text(cloud: LocalCloud, hook: Hook) -> None:
@@ -138,22 +138,22 @@ def test_connection_test_tells_what_is_not_usable(cloud: LocalCloud, hook: Hook,
     assert not ok
     assert re.search(reason, message)
     assert NOT_BASE64 not in message
-    assert cloud.workspace.shared_key not in message
+    assert cloud.second_workspace.shared_key not in message
     assert cloud.requests() == []
 
 
 def test_connection_test_signs_for_real_and_stores_nothing(cloud: LocalCloud, hook: Hook) -> None:
     """The Test button of a good connection asks the workspace once, names it, and leaves no row."""
-    assert (True, f"Workspace {cloud.workspace.id} accepts the signature.") == hook().test_connection()
+    assert (True, f"Workspace {cloud.second_workspace.id} accepts the signature.") == hook().test_connection()
 
     (request,) = cloud.requests()
-    assert (cloud.workspace.host, "POST /api/logs", 2) == (request.host, request.action, request.body_bytes)
-    assert cloud.tables() == {}
+    assert (cloud.second_workspace.host, "POST /api/logs", 2) == (request.host, request.action, request.body_bytes)
+    assert cloud.tables(cloud.second_workspace) == {}
 
 
 def test_connection_test_tells_when_the_key_is_another_workspaces(cloud: LocalCloud, hook: Hook) -> None:
     """A key that signs for another workspace is refused by the service, and does not show."""
-    wrong = cloud.second_workspace.shared_key
+    wrong = cloud.workspace.shared_key
 
     ok, message = hook(lambda c: c.update(password=wrong)).test_connection()
 

@@ -23,7 +23,7 @@ def test_destination_is_made_by_the_connections_type(
 
     assert isinstance(destination, DataCollector)
     destination.send(b'[{"Status":"ok"}]')
-    assert [row["Status_s"] for row in cloud.rows(AUDIT_TABLE)] == ["ok"]
+    assert [row["Status_s"] for row in cloud.rows(AUDIT_TABLE, cloud.second_workspace)] == ["ok"]
 
 
 @pytest.mark.parametrize("conn_type", ["aws", "fs"])

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -18,6 +19,9 @@ from botocore.config import Config
 
 from localcloud import LocalCloud, Workspace
 
+INFRA = Path(__file__).resolve().parents[2] / "include" / "infra"
+DECLARED = frozenset(file.stem for file in (INFRA / "tables").glob("*.json"))
+"""The tables that the first workspace has from the start."""
 BOTO: Any = boto3.Session()
 """One session, so that botocore loads its models once."""
 
@@ -144,6 +148,11 @@ def collector(cloud: LocalCloud) -> Iterator[Collector]:
         client.session.proxies = {"https": cloud.proxy_url}
         client.session.verify = str(cloud.ca_bundle)
         yield client
+
+
+def classic_tables(cloud: LocalCloud) -> dict[str, dict[str, str]]:
+    """Give the tables of the first workspace that the Data Collector made."""
+    return {name: columns for name, columns in cloud.tables().items() if name not in DECLARED}
 
 
 ErrorOf = Callable[[requests.Response], tuple[int, str]]

@@ -46,7 +46,7 @@ GUID = "99999999-8888-7777-6666-555555555555"
 
 def record_ids(cloud: LocalCloud) -> list[str]:
     """Give the RecordIds stored, copies included, in order."""
-    return sorted(row["RecordId_s"] for row in cloud.rows("Test_CL"))
+    return sorted(row["RecordId_s"] for row in cloud.rows("Test_CL", cloud.second_workspace))
 
 
 def refused(cloud: LocalCloud, client: DataCollector, error: type[KeywatchError], body: bytes = BODY) -> str:
@@ -55,7 +55,7 @@ def refused(cloud: LocalCloud, client: DataCollector, error: type[KeywatchError]
         client.send(body)
 
     message = str(caught.value)
-    assert cloud.workspace.shared_key not in message
+    assert cloud.second_workspace.shared_key not in message
     assert "SharedKey " not in message
     assert "Zoë" not in message
     return message
@@ -66,7 +66,10 @@ def test_send_stores_the_records(cloud: LocalCloud) -> None:
     sent = collector(cloud).send(BODY)
 
     assert sent == Sent(attempts=1, perhaps_twice=False)
-    assert {row["RecordId_s"]: row["user_s"] for row in cloud.rows("Test_CL")} == {"r1": "Zoë 🔑", "r2": "李雷"}
+    assert {row["RecordId_s"]: row["user_s"] for row in cloud.rows("Test_CL", cloud.second_workspace)} == {
+        "r1": "Zoë 🔑",
+        "r2": "李雷",
+    }
     (request,) = cloud.requests()
     assert (request.action, request.log_type, request.body_bytes) == ("POST /api/logs", "Test", len(BODY))
 
@@ -77,7 +80,7 @@ def test_send_takes_the_records_own_time(cloud: LocalCloud) -> None:
 
     collector(cloud).send(json.dumps([{"SnapshotTime": snapshot}]).encode())
 
-    assert [row["TimeGenerated"] for row in cloud.rows("Test_CL")] == [snapshot]
+    assert [row["TimeGenerated"] for row in cloud.rows("Test_CL", cloud.second_workspace)] == [snapshot]
 
 
 def test_send_with_a_wrong_key_is_refused_at_once(cloud: LocalCloud) -> None:
@@ -140,7 +143,7 @@ def test_log_type_that_is_good_is_accepted_by_the_service(log_type: str, cloud: 
     """What passes here passes there."""
     collector(cloud, check_log_type(log_type)).send(BODY)
 
-    assert list(cloud.tables()) == [f"{log_type}_CL"]
+    assert list(cloud.tables(cloud.second_workspace)) == [f"{log_type}_CL"]
 
 
 @pytest.mark.parametrize("given", [GUID, GUID.upper(), GUID.replace("-", "")])
@@ -251,7 +254,7 @@ def test_send_ends_after_the_allowed_attempts(
 
     assert said in message
     assert len(cloud.requests()) == 3
-    assert cloud.tables() == {}
+    assert cloud.tables(cloud.second_workspace) == {}
 
 
 @pytest.mark.parametrize("status", [301, 403, 400, 407])
@@ -340,8 +343,8 @@ def test_send_to_a_certificate_that_is_not_trusted_fails_at_once(kind: FaultKind
 def test_send_without_a_way_is_unreachable(cloud: LocalCloud) -> None:
     """A proxy that nobody listens at is tried as often as allowed, and certainly stored nothing."""
     endpoint = DataCollectorEndpoint(
-        url=f"https://{cloud.workspace.host}",
-        key=SharedKey(cloud.workspace.id, cloud.workspace.shared_key),
+        url=f"https://{cloud.second_workspace.host}",
+        key=SharedKey(cloud.second_workspace.id, cloud.second_workspace.shared_key),
         hosts=AZURE_HOSTS,
         transport=Transport(proxy="http://me:hunter2@127.0.0.1:9", no_proxy=(), attempts=2, backoff=0.01),
     )
@@ -357,7 +360,7 @@ def test_workspace_that_does_not_exist_is_unreachable(cloud: LocalCloud) -> None
     """A workspace's host is there only while the workspace is."""
     endpoint = DataCollectorEndpoint(
         url=f"https://{GUID}.ods.opinsights.azure.com",
-        key=SharedKey(GUID, cloud.workspace.shared_key),
+        key=SharedKey(GUID, cloud.second_workspace.shared_key),
         hosts=AZURE_HOSTS,
         transport=transport_to(cloud, attempts=1),
     )
@@ -371,7 +374,7 @@ def test_workspace_outside_the_cloud_is_refused_before_signing(url: str, cloud: 
     """A signature for a host outside the cloud is never made."""
     endpoint = DataCollectorEndpoint(
         url=url,
-        key=SharedKey(GUID, cloud.workspace.shared_key),
+        key=SharedKey(GUID, cloud.second_workspace.shared_key),
         hosts=AZURE_HOSTS,
         transport=transport_to(cloud),
     )
@@ -385,20 +388,20 @@ def test_workspace_outside_the_cloud_is_refused_before_signing(url: str, cloud: 
 def test_endpoint_shows_no_key(cloud: LocalCloud) -> None:
     """An endpoint in a log line shows no key."""
     endpoint = DataCollectorEndpoint(
-        f"https://{cloud.workspace.host}",
-        SharedKey(cloud.workspace.id, cloud.workspace.shared_key),
+        f"https://{cloud.second_workspace.host}",
+        SharedKey(cloud.second_workspace.id, cloud.second_workspace.shared_key),
         AZURE_HOSTS,
         transport_to(cloud),
     )
 
-    assert cloud.workspace.shared_key not in repr(endpoint)
+    assert cloud.second_workspace.shared_key not in repr(endpoint)
 
 
 def test_check_stores_nothing(cloud: LocalCloud) -> None:
     """The connection's test finds the signature good without leaving a row or a table."""
     collector(cloud).check()
 
-    assert cloud.tables() == {}
+    assert cloud.tables(cloud.second_workspace) == {}
     assert len(cloud.requests()) == 1
 
 

@@ -61,7 +61,7 @@ class Report:
         """Work out the rows that have to be stored, of every account that was read."""
         read = {
             row["account_number_s"]: row["SnapshotTime_t"]
-            for row in self.cloud.rows(AUDIT_TABLE)
+            for row in self.cloud.rows(AUDIT_TABLE, self.cloud.second_workspace)
             if row["Status_s"] == "ok"
         }
         return expected_rows(self.cloud.keys(), self.cloud.root_keys(), read, RUN_ID, self.names)
@@ -81,7 +81,7 @@ def test_whole_run_stores_every_key_once(report: Report, cloud: LocalCloud) -> N
     """Every seeded key is one row with every column right, and the run says that it is complete."""
     result = report.run()
 
-    assert report.expected() == stored(cloud.rows(KEYS_TABLE))
+    assert report.expected() == stored(cloud.rows(KEYS_TABLE, cloud.second_workspace))
     assert len(report.expected()) == len(cloud.keys()) + 1
     assert (result["complete"], result["keys"], result["accepted"]) == (True, 31, 31)
     assert len(cloud.requests(log_type=TABLES["keys"].name)) > 2
@@ -92,7 +92,12 @@ def test_whole_run_takes_names_that_look_like_other_types(report: Report, cloud:
     """The rows compared above include users whose names the service takes for GUIDs and dates."""
     report.run()
 
-    columns = {name for row in stored(cloud.rows(KEYS_TABLE)) for name in row if name.startswith("user_")}
+    columns = {
+        name
+        for row in stored(cloud.rows(KEYS_TABLE, cloud.second_workspace))
+        for name in row
+        if name.startswith("user_")
+    }
     assert columns == {"user_s", "user_g", "user_t"}
 
 
@@ -102,7 +107,7 @@ def test_whole_run_twice_stores_nothing_more(report: Report, cloud: LocalCloud) 
     cloud.clear_requests()
     again = report.run()
 
-    assert report.expected() == stored(cloud.rows(KEYS_TABLE))
+    assert report.expected() == stored(cloud.rows(KEYS_TABLE, cloud.second_workspace))
     assert cloud.requests(log_type=TABLES["keys"].name) == []
     assert cloud.requests(log_type=TABLES["audit"].name) == []
     assert cloud.requests(action="ListUsers") == []
@@ -116,8 +121,8 @@ def test_whole_run_with_a_denied_account_reports_the_other(report: Report, cloud
 
     result = report.run()
 
-    assert report.expected() == stored(cloud.rows(KEYS_TABLE))
-    assert {row["account_number_s"]: row["Status_s"] for row in cloud.rows(AUDIT_TABLE)} == {
+    assert report.expected() == stored(cloud.rows(KEYS_TABLE, cloud.second_workspace))
+    assert {row["account_number_s"]: row["Status_s"] for row in cloud.rows(AUDIT_TABLE, cloud.second_workspace)} == {
         cloud.aws.account_ids[0]: "ok",
         member: "denied",
     }
@@ -136,7 +141,7 @@ def test_whole_run_that_loses_answers_goes_on_where_it_was(report: Report, cloud
 
     result = report.run()
 
-    copies = Counter(row["RecordId_s"] for row in cloud.rows(KEYS_TABLE))
+    copies = Counter(row["RecordId_s"] for row in cloud.rows(KEYS_TABLE, cloud.second_workspace))
     (lost,) = (request for request in cloud.requests(log_type=keys) if request.fault == FaultKind.DROP_AFTER)
     assert {name for name, count in copies.items() if count == 2} == set(lost.record_ids)
     assert max(copies.values()) == 2
