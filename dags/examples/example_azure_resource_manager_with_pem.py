@@ -51,7 +51,7 @@ def example_azure_resource_manager_with_pem() -> None:
 
     @task
     def list_resource_groups(params: Any = None) -> list[str]:
-        from azure.mgmt.resource import ResourceManagementClient
+        from azure.mgmt.resource.resources import ResourceManagementClient
 
         from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 

@@ -38,22 +38,29 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             title="Certificate connection",
             description="Of type keyvault_certificate.",
         ),
+        "subscription_id": Param(
+            "00000000-0000-0000-0000-000000000000",
+            type="string",
+            format="uuid",
+            title="Subscription",
+            description="Whose resource groups are listed.",
+        ),
     },
 )
 def example_credential_on_an_hsm() -> None:
     """Wire the example."""
 
     @task
-    def list_subscriptions(params: Any = None) -> list[str]:
-        from azure.mgmt.resource.subscriptions import SubscriptionClient
+    def list_resource_groups(params: Any = None) -> list[str]:
+        from azure.mgmt.resource.resources import ResourceManagementClient
 
         from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 
         hook = KeyVaultCertificateHook(params["certificate_conn_id"])
-        client = SubscriptionClient(hook.get_credential(), **hook.client_arguments())
-        return sorted(subscription.display_name for subscription in client.subscriptions.list())
+        client = ResourceManagementClient(hook.get_credential(), params["subscription_id"], **hook.client_arguments())
+        return sorted(group.name for group in client.resource_groups.list())
 
-    list_subscriptions()
+    list_resource_groups()
 
 
 example_credential_on_an_hsm()
