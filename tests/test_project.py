@@ -10,13 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from keywatch import errors
 from keywatch.log_analytics.data_collector import check_log_type
 from keywatch.pipeline.tables import TABLES
-from keywatch.transport import Transport, azure_cloud
+from keywatch.transport import Transport
+from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
+from keywatch_airflow.provider import get_provider_info
 from localcloud import LocalCloud
 from localcloud.demo import main as demo_main
 
@@ -73,13 +76,46 @@ def test_readme_policy_allows_what_the_auditor_of_the_local_cloud_needs() -> Non
     assert asked == set(statement["Action"])
 
 
-def test_readme_azure_extras_are_accepted() -> None:
-    """The README's extras of the Azure connection are ones that Keywatch takes."""
-    extra = json.loads(block("azure_data_collector_default"))
-    transport = Transport.from_mapping(extra["transport"])
-    assert azure_cloud(extra["cloud"]).name == "AzureCloud"
-    assert transport.proxies_for("https://example.com") == dict.fromkeys(("http", "https"), "http://proxy.example:8080")
-    assert transport.proxies_for("https://10.1.2.3") == {}
+@pytest.mark.parametrize("page", ["README.md", "docs/credentials.md"])
+def test_connections_in_the_docs_fit_their_forms(page: str) -> None:
+    """Every connection that is shown names only fields that its form has, with values that the form takes."""
+    forms = {each["connection-type"]: each["conn-fields"] for each in get_provider_info()["connection-types"]}
+    shown = [
+        json.loads(each) for each in re.findall(r"```json\n(.*?)```", (PROJECT / page).read_text("utf-8"), re.DOTALL)
+    ]
+    connections = [each for each in shown if "conn_type" in each]
+
+    assert connections
+    for connection in connections:
+        fields = forms[connection["conn_type"]]
+        assert set(connection["extra"]) <= set(fields)
+        for name, value in connection["extra"].items():
+            jsonschema.validate(value, fields[name]["schema"])
+        Transport.from_mapping(connection["extra"].get("transport"))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/credentials.md"])
+def test_links_and_paths_in_the_docs_lead_somewhere(page: str) -> None:
+    """Every file that a page names or links to is there."""
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    links = [(PROJECT / page).parent / each for each in re.findall(r"\]\((?!https?:)([^)#]+)\)", text)]
+    paths = [PROJECT / each for each in re.findall(r"`((?:dags|docs|include)/[\w./-]+\.\w+)`", text)]
+
+    assert links + paths
+    assert [path for path in links + paths if not path.exists()] == []
+
+
+def test_python_in_the_docs_uses_what_there_is() -> None:
+    """The code of docs/credentials.md compiles, and every attribute of the hook that it uses exists."""
+    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs/credentials.md").read_text("utf-8"), re.DOTALL)
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "hook"
+    }
+
+    assert used
+    assert [name for name in used if not hasattr(KeyVaultCertificateHook, name)] == []
 
 
 def test_readme_explains_every_column() -> None:
