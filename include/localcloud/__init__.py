@@ -4,6 +4,7 @@ It is an HTTPS proxy. A client reaches it with two settings, the proxy and its c
 own code knows. It shares no code with what it tests: it is written from the protocols' documentation, a second time.
 """
 
+from localcloud.azure_model import Application, AzureAccess, CertificateVersion, ManagedIdentity
 from localcloud.client import LocalCloud, LocalCloudError
 from localcloud.model import (
     AwsAccess,
@@ -18,12 +19,16 @@ from localcloud.model import (
 )
 
 __all__ = [
+    "Application",
     "AwsAccess",
+    "AzureAccess",
+    "CertificateVersion",
     "Fault",
     "FaultKind",
     "LocalCloud",
     "LocalCloudError",
     "LogsIngestionAccess",
+    "ManagedIdentity",
     "RequestRecord",
     "Seed",
     "SeededKey",

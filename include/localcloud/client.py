@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urlsplit
 
+from localcloud.azure_client import AzureControls
+from localcloud.azure_model import AzureAccess
 from localcloud.model import (
     STATE_FILE,
     AwsAccess,
@@ -49,7 +51,7 @@ class LocalCloudError(Exception):
     """The local cloud did not start, or did not do what it was asked."""
 
 
-class LocalCloud:
+class LocalCloud(AzureControls):
     """A local cloud: use it as a context manager to start one, or `attach` to one that runs.
 
         with LocalCloud(seed=Seed(accounts=1, users=10)) as cloud:
@@ -181,6 +183,11 @@ class LocalCloud:
         """The data collection rule that sends to the first workspace."""
         return self._running.logs_ingestion
 
+    @property
+    def azure(self) -> AzureAccess:
+        """Tenants, applications, identities, the vault and the event hub."""
+        return self._running.azure
+
     def keys(self) -> list[SeededKey]:
         """Give every access key as seeded, with its full id; deletions since then do not show."""
         return [from_json(SeededKey, each) for each in self._ask("GET", "/truth")["keys"]]
@@ -278,7 +285,7 @@ class LocalCloud:
         return bool(self._ask("POST", "/delete-key", body={"access_key_id": access_key_id})["deleted"])
 
     def reset(self) -> None:
-        """Bring everything back to the seed: users, keys, tables and their rows, request log and faults."""
+        """Bring everything back to the seed: AWS, Azure, tables and their rows, request log and faults."""
         self._ask("POST", "/reset")
 
     @property

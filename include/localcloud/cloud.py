@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from localcloud import kql
-from localcloud.access_tokens import Authority
 from localcloud.aws import Aws
 from localcloud.aws_backend import Accounts
+from localcloud.azure.cloud import Azure
 from localcloud.data_collection import DataCollection
 from localcloud.data_collector import DataCollector
 from localcloud.faults import Faults
@@ -42,7 +42,7 @@ class Cloud:
             for _ in range(WORKSPACES)
         )
         self.store = Store(rows)
-        self.authority = Authority(str(uuid.uuid4()))
+        self.azure = Azure(self.workspaces[1].shared_key)
         self.collection = DataCollection(self.store, self.workspaces[0].id)
         self.logs_ingestion = new_access()
         self.faults = Faults()
@@ -51,7 +51,8 @@ class Cloud:
         self.services: tuple[Service, ...] = (
             self._aws,
             DataCollector(self.workspaces, self.store),
-            LogsIngestion(self.logs_ingestion, self.collection, self.store, self.authority),
+            LogsIngestion(self.logs_ingestion, self.collection, self.store, self.azure.authority),
+            *self.azure.services,
         )
 
     @property
@@ -69,6 +70,7 @@ class Cloud:
         """Bring everything back to the seed; credentials, addresses and certificates stay."""
         self.accounts.reset()
         self._aws.reset()
+        self.azure.reset()
         self.store.clear()
         self.collection.reset()
         self.faults.clear()

@@ -10,6 +10,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from localcloud.azure.control import VERBS
 from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
 from localcloud.kql import KqlError
 from localcloud.model import Fault, from_json
@@ -52,7 +53,7 @@ class Control:
         try:
             body = json.loads(request.body) if request.body else {}
             return _json(200, handler(self._cloud, request.query, body))
-        except (KqlError, UnknownTableError, ValueError, KeyError) as error:
+        except (KqlError, UnknownTableError, ValueError, KeyError, TypeError) as error:
             return _json(400, {"error": str(error), "kind": type(error).__name__})
         except Exception as error:  # noqa: BLE001 - shown to whoever asked, and in the log
             traceback.print_exc(file=sys.stderr)
@@ -123,6 +124,10 @@ def _delete_key(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> Any:  
     return {"deleted": cloud.accounts.delete_key(body["access_key_id"])}
 
 
+def _azure(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
+    return lambda cloud, _, body: VERBS[verb](cloud.azure, body)
+
+
 ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], Any]] = {
     ("GET", "/truth"): _truth,
     ("GET", "/tables"): _tables,
@@ -137,4 +142,5 @@ ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], 
     ("POST", "/reset"): _reset,
     ("POST", "/delete-user"): _delete_user,
     ("POST", "/delete-key"): _delete_key,
+    **{("POST", f"/azure/{verb}"): _azure(verb) for verb in VERBS},
 }

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from localcloud.azure_model import AzureAccess
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -159,10 +161,11 @@ class State:
     aws: AwsAccess
     workspaces: tuple[Workspace, ...]
     logs_ingestion: LogsIngestionAccess
+    azure: AzureAccess
 
     def dump(self) -> str:
         """Write as JSON, secrets included."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
+        return json.dumps(dataclasses.asdict(self), indent=2, default=str)
 
     @classmethod
     def load(cls, text: str) -> Self:
@@ -176,6 +179,7 @@ class State:
         values["aws"] = from_json(AwsAccess, values["aws"])
         values["workspaces"] = tuple(from_json(Workspace, each) for each in values["workspaces"])
         values["logs_ingestion"] = from_json(LogsIngestionAccess, values["logs_ingestion"])
+        values["azure"] = AzureAccess.load(values["azure"])
         return from_json(cls, values)
 
 
@@ -277,6 +281,7 @@ class RequestRecord:
         records: how many records the body held, as far as it could be read.
         record_ids: the values of the field RecordId, or the column RecordId_s, in these records.
         raw_bytes: length of a body that may be packed, once unpacked.
+        detail: what else tells requests apart: a token's scope, a key's name and version.
     """
 
     time: str
@@ -295,3 +300,4 @@ class RequestRecord:
     records: int | None = None
     record_ids: tuple[str, ...] = ()
     raw_bytes: int | None = None
+    detail: str | None = None

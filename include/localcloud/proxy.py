@@ -11,23 +11,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud import data_collector, logs_ingestion
+from localcloud.azure import event_hubs, key_vault
 from localcloud.certificates import Certificates, Presented
 from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
 from localcloud.model import Fault, FaultKind
 from localcloud.request_log import RequestLog, answered, describe, refused_tunnel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from concurrent.futures import Executor
 
     from localcloud.faults import Faults
     from localcloud.service import Call, Service
 
+    Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
 PORT = 443
 AUTHORITY = re.compile(r"([A-Za-z0-9.-]+):(\d{1,5})")
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 PRESENTED = {FaultKind.TLS_EXPIRED: Presented.EXPIRED, FaultKind.TLS_UNTRUSTED: Presented.UNTRUSTED}
-NAMED = (data_collector.DOMAIN, logs_ingestion.DOMAIN)
+NAMED = (data_collector.DOMAIN, logs_ingestion.DOMAIN, key_vault.DOMAIN, event_hubs.DOMAIN)
 """Domains in which every resource has a name of its own."""
 DROPS = frozenset({FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER})
 
@@ -68,12 +71,16 @@ class Proxy:
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
-        try:
-            await self._tunnel(reader, writer)
-        except (ConnectionError, ssl.SSLError, BadRequestError, TimeoutError):
-            writer.transport.abort()
-        finally:
-            writer.close()
+        await _until_it_ends(self._tunnel(reader, writer), writer)
+
+    def plain(self, service: Service) -> Connected:
+        """Give what serves connections to a service that is asked by plain HTTP and without a tunnel."""
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            inside = ServerConnection(reader, writer)
+            await _until_it_ends(self._serve(service.plays[0], service, inside, writer, named=False), writer)
+
+        return connected
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         outside = ServerConnection(reader, writer)
@@ -121,7 +128,15 @@ class Proxy:
             self._log.add(refused_tunnel(host, 200, "CertificatePresented", fault.kind))
         await writer.start_tls(context, ssl_handshake_timeout=30)
 
-    async def _serve(self, host: str, service: Service, inside: ServerConnection, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self,
+        host: str,
+        service: Service,
+        inside: ServerConnection,
+        writer: asyncio.StreamWriter,
+        *,
+        named: bool = True,
+    ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -131,7 +146,7 @@ class Proxy:
                 return
             if request is None:
                 return
-            if request.headers.get("host", "").removesuffix(f":{PORT}").lower() != host:
+            if named and request.headers.get("host", "").removesuffix(f":{PORT}").lower() != host:
                 await inside.respond(Response(421, b"The Host header is not the tunnel's host\n"))
                 continue
             outcome = await loop.run_in_executor(self._worker, self._play, service, host, request)
@@ -160,6 +175,15 @@ class Proxy:
         error = None if dropped or response is None else response.error
         self._log.add(answered(record, status, error, kinds))
         return Outcome(None if dropped else response, sum(fault.seconds for fault in faults))
+
+
+async def _until_it_ends(serving: Awaitable[None], writer: asyncio.StreamWriter) -> None:
+    try:
+        await serving
+    except (ConnectionError, ssl.SSLError, BadRequestError, TimeoutError):
+        writer.transport.abort()
+    finally:
+        writer.close()
 
 
 def _response(service: Service, request: Request, call: Call, faults: Sequence[Fault]) -> Response | None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from localcloud.http1 import Request
     from localcloud.service import Call
 
-FILTERS = frozenset({"host", "method", "path", "action", "account", "user", "status", "error", "fault", "log_type"})
+FILTERS = frozenset(
+    {"host", "method", "path", "action", "account", "user", "status", "error", "fault", "log_type", "detail"}
+)
 
 RECORD_IDS = ("RecordId", "RecordId_s")
 """What a record's id is called: as a field of the Data Collector, and as a column."""
@@ -69,6 +71,7 @@ def describe(request: Request, call: Call) -> RequestRecord:
         records=len(call.payload) if isinstance(call.payload, list) else None,
         record_ids=tuple(_record_ids(call.payload)),
         raw_bytes=call.raw_bytes,
+        detail=call.detail,
     )
 
 

@@ -81,6 +81,7 @@ class _Server:
             servers = [
                 await self._listen(proxy.connection, self._options.port),
                 await self._listen(control.connection, self._options.control_port),
+                await self._listen(proxy.plain(cloud.azure.identities), 0),
             ]
             self._announce(cloud, *(each.sockets[0].getsockname()[1] for each in servers))
             await stop.wait()
@@ -108,7 +109,7 @@ class _Server:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    def _announce(self, cloud: Cloud, port: int, control_port: int) -> None:
+    def _announce(self, cloud: Cloud, port: int, control_port: int, identity_port: int) -> None:
         ca_file = self._options.state / CA_FILE
         ca_file.write_bytes(self._certificates.ca_pem)
         state = State(
@@ -121,6 +122,7 @@ class _Server:
             aws=cloud.aws_access,
             workspaces=cloud.workspaces,
             logs_ingestion=cloud.logs_ingestion,
+            azure=cloud.azure.access(self._options.state.resolve(), f"http://{LOOPBACK}:{identity_port}"),
         )
         write_private(self._options.state / STATE_FILE, state.dump())
         print(f"Local cloud ready: proxy {state.proxy_url}, state in {self._options.state}", flush=True)

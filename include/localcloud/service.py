@@ -15,10 +15,10 @@ class Call:
     """What a request asks for, as far as it can be read; faults are matched against it, and the log keeps some.
 
     Attributes:
-        service: `iam`, `sts`, `logs` or `logs-ingestion`.
+        service: such as `iam`, `logs` or `vault`.
         host: the host the request was sent to.
         action: as in `Fault.action`.
-        account: the caller's AWS account or client id, or the workspace id.
+        account: the caller's AWS account or client id, a managed identity's name, or the workspace id.
         user: the IAM user it is about.
         access_key_id: the access key it is about.
         caller_key_id: the access key it says it is signed with.
@@ -26,6 +26,7 @@ class Call:
         log_type: the Data Collector's Log-Type, or the stream without `Custom-`.
         payload: the parsed body, if the service has parsed it already.
         raw_bytes: length of a body that may be packed, once unpacked.
+        detail: what else tells requests apart: a token's scope, a key's name and version.
     """
 
     service: str
@@ -39,6 +40,7 @@ class Call:
     log_type: str | None = None
     payload: Any = field(default=None, repr=False)
     raw_bytes: int | None = None
+    detail: str | None = None
 
 
 class Service(Protocol):

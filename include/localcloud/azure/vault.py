@@ -188,16 +188,25 @@ class Vault:
         """Give the versions of a certificate; none if there is no such certificate."""
         return self._certificates.get(name, [])
 
-    def secrets(self, name: str) -> list[Certificate] | list[PlainSecret]:
-        """Give the versions of a secret, which may be a certificate's."""
-        return self._certificates.get(name) or self._secrets.get(name, [])
+    def plain_secrets(self, name: str) -> list[PlainSecret]:
+        """Give the versions of a secret that is no certificate's; none if there is no such secret."""
+        return self._secrets.get(name, [])
 
     def names(self, kind: str) -> list[str]:
         """List the names of all certificates, keys or secrets."""
         return sorted({*self._certificates, *(self._secrets if kind == "secrets" else ())})
 
-    def create_certificate(self, name: str, policy: Policy, period: Period, *, enabled: bool = True) -> Certificate:
-        """Make a certificate, or a new version of one.
+    def create_certificate(
+        self, name: str, policy: Policy, period: Period, *, enabled: bool = True, created: int | None = None
+    ) -> Certificate:
+        """Make a certificate, or a new version of one, which is younger by a second or more.
+
+        Args:
+            name: the certificate's.
+            policy: how its key is made.
+            period: its validity.
+            enabled: whether it may be used.
+            created: when, as a Unix time; None is now.
 
         Raises:
             ValueError: a plain secret has that name.
@@ -206,12 +215,13 @@ class Vault:
             raise ValueError(f"{name} is a secret of its own")
         not_before, not_after = period.dates()
         key = policy.make_key()
-        now = int(time.time())
+        youngest = max((each.attributes.created for each in self.certificates(name)), default=0)
+        born = max(int(time.time()) if created is None else created, youngest + 1)
         made = Certificate(
             name=name,
             version=secrets.token_hex(16),
             policy=policy,
-            attributes=Attributes(enabled, now, now, int(not_before.timestamp()), int(not_after.timestamp())),
+            attributes=Attributes(enabled, born, born, int(not_before.timestamp()), int(not_after.timestamp())),
             certificate=self._authority.issue(name, key.public_key(), not_before, not_after),
             issuer=self._authority.certificate,
             key=key,
