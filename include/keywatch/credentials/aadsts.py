@@ -87,7 +87,8 @@ def token_error(answer: Mapping[str, Any], request: TokenRequest) -> KeywatchErr
         answer: The body of the answer: `error`, `error_description`, `error_codes`, `trace_id`.
         request: What was asked.
     """
-    codes = [code for code in answer.get("error_codes") or [] if isinstance(code, int)]
+    listed = answer.get("error_codes")
+    codes = [code for code in listed if isinstance(code, int)] if isinstance(listed, list) else []
     code = next((code for code in codes if code in WHAT_TO_DO), codes[0] if codes else None)
     what = WHAT_TO_DO.get(code or 0)
     reason = what.format(**{name: getattr(request, name) for name in request.__slots__}) if what else _described(answer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -51,7 +52,7 @@ def read_key_material(data: bytes, passphrase: bytes | None, name: str, no_key: 
     """
     try:
         key, certificates = (_pem if PEM_MARK in data else _pkcs12)(data, passphrase)
-    except (TypeError, ValueError) as error:
+    except (TypeError, UnsupportedAlgorithm, ValueError) as error:
         raise CertificateUnavailableError(
             f"{name} is no PEM and no PKCS#12 that its passphrase opens: {str(error).partition('. See ')[0]}. "
             "Correct the file, or the reference to its passphrase."

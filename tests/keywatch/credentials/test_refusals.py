@@ -55,7 +55,7 @@ def test_unregistered_certificate_says_where_to_upload_it(cloud: LocalCloud) -> 
 
     application = cloud.azure.applications["keywatch"]
     assert "AADSTS700027" in message
-    assert version.thumbprint.upper() in message
+    assert version.thumbprint_sha1.upper() in message
     assert application.client_id in message
     assert application.tenant_id in message
     assert "upload" in message
@@ -91,7 +91,7 @@ def test_disabled_certificate_is_not_used(cloud: LocalCloud) -> None:
 @pytest.mark.parametrize("key_type", ["EC-HSM", "EC"])
 def test_elliptic_curve_is_refused_up_front(cloud: LocalCloud, key_type: str) -> None:
     """Entra refuses ES256, so an EC key is refused with that reason before it signs."""
-    cloud.register("keywatch", cloud.create_certificate("elliptic", key_type=key_type))
+    cloud.register("keywatch", cloud.create_certificate("elliptic", key_type=key_type, key_size=256))
 
     message = refused(cloud, CertificateUnusableError, hsm(cloud, "elliptic"))
 
@@ -102,7 +102,7 @@ def test_elliptic_curve_is_refused_up_front(cloud: LocalCloud, key_type: str) ->
 
 def test_exported_elliptic_curve_is_refused_up_front(cloud: LocalCloud) -> None:
     """So is one that is fetched."""
-    cloud.create_certificate("elliptic", key_type="EC", exportable=True)
+    cloud.create_certificate("elliptic", key_type="EC", key_size=256, exportable=True)
     cloud.grant("certificate-reader", "Key Vault Secrets User", "/vault/secrets/elliptic")
 
     assert "AADSTS5002738" in refused(cloud, CertificateUnusableError, exported(cloud, "elliptic"))

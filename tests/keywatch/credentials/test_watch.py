@@ -31,7 +31,7 @@ def test_check_signs_and_fetches_a_token(cloud: LocalCloud) -> None:
 
     seen = check_certificate(credential(cloud, source), source, ARM)
 
-    assert version.thumbprint.upper() in seen
+    assert version.thumbprint_sha1.upper() in seen
     assert version.expires[:10] in seen
     assert signed(cloud) == 2
 
@@ -77,7 +77,7 @@ def test_watch_tells_a_version_that_is_not_registered(cloud: LocalCloud) -> None
     newest, old = watched(cloud)
 
     assert (newest.version.version, newest.registration) == (new.version, Registration.MISSING)
-    assert new.thumbprint.upper() in (newest.problem or "")
+    assert new.thumbprint_sha1.upper() in (newest.problem or "")
     assert (old.newest, old.registration, old.gives_tokens) == (False, Registration.REGISTERED, True)
 
 
