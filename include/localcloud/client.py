@@ -241,6 +241,14 @@ class LocalCloud(AzureControls):
         """
         self.deploy(*(json.loads(file.read_text(encoding="utf-8")) for file in files), workspace=workspace)
 
+    def save_function(self, name: str, kql: str, workspace: Workspace | None = None) -> None:
+        """Save a function without parameters, which queries can then begin with: `name() | ...`.
+
+        Raises:
+            LocalCloudError: the name or the text is none that a function can have.
+        """
+        self._ask("POST", "/function", body={"name": name, "kql": kql} | self._workspace_query(workspace))
+
     def query(self, kql: str, workspace: Workspace | None = None) -> list[dict[str, Any]]:
         """Run a query; see `localcloud.kql` for what is understood.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +24,36 @@ from localcloud.request_log import RequestLog
 from localcloud.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from localcloud.service import Service
 
+FUNCTION_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 WORKSPACES = 2
 KEY_BYTES = 64
 """Length of a workspace's key before base64."""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What a query can name in one workspace."""
+
+    store: Store
+    functions: Mapping[tuple[str, str], str]
+    workspace: str
+
+    def table(self, name: str) -> kql.Data:
+        """Give a table.
+
+        Raises:
+            UnknownTableError: there is none of that name.
+        """
+        return kql.Data.load(self.store.columns(self.workspace, name), self.store.rows(self.workspace, name))
+
+    def function(self, name: str) -> str | None:
+        """Give the text of a saved function, or None."""
+        return self.functions.get((self.workspace, name))
 
 
 class Cloud:
@@ -45,6 +70,7 @@ class Cloud:
         self.azure = Azure(self.workspaces[1].shared_key)
         self.collection = DataCollection(self.store, self.workspaces[0].id)
         self.logs_ingestion = new_access()
+        self.functions: dict[tuple[str, str], str] = {}
         self.faults = Faults()
         self.log = RequestLog()
         self._aws = Aws(self.accounts)
@@ -73,6 +99,7 @@ class Cloud:
         self.azure.reset()
         self.store.clear()
         self.collection.reset()
+        self.functions.clear()
         self.faults.clear()
         self.log.clear()
 
@@ -95,6 +122,16 @@ class Cloud:
             KqlError: it is not one that is understood here.
             UnknownTableError: its table does not exist.
         """
-        owner = self.workspace(workspace)
-        table = kql.table_of(text)
-        return kql.run(text, self.store.columns(owner, table), self.store.rows(owner, table))
+        return kql.run(text, Workbench(self.store, self.functions, self.workspace(workspace)))
+
+    def save_function(self, name: str, text: str, workspace: str | None = None) -> None:
+        """Save a function without parameters in a workspace, in the place of one of that name.
+
+        Raises:
+            KqlError: the text is not made of KQL's words.
+            ValueError: the name is none that a function can have.
+        """
+        if not FUNCTION_NAME.fullmatch(name):
+            raise ValueError(f"A function is named with letters, digits and _, not {name!r}")
+        kql.check(text)
+        self.functions[self.workspace(workspace), name] = text

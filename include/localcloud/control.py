@@ -88,6 +88,10 @@ def _deploy(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> None:
     cloud.collection.deploy(cloud.workspace(body.get("workspace")), body.get("tables", ()), body.get("rule"))
 
 
+def _save_function(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> None:
+    cloud.save_function(body["name"], body["kql"], body.get("workspace"))
+
+
 def _query(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> Any:  # noqa: ANN401
     return cloud.query(body["kql"], body.get("workspace"))
 
@@ -133,6 +137,7 @@ ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], 
     ("GET", "/tables"): _tables,
     ("GET", "/rows"): _rows,
     ("POST", "/deploy"): _deploy,
+    ("POST", "/function"): _save_function,
     ("POST", "/query"): _query,
     ("GET", "/requests"): _requests,
     ("DELETE", "/requests"): _clear_requests,

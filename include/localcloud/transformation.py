@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from localcloud import kql
 from localcloud.declared_columns import DefinitionError
 
 SOURCE: Final = "source"
@@ -18,18 +19,26 @@ class Transformation:
         output: the columns that come out, with their Kusto types.
 
     Args:
-        kql: the text.
+        text: KQL that looks at one row at a time.
         columns: the stream's columns and Kusto types.
 
     Raises:
         DefinitionError: it is none that is played here.
     """
 
-    def __init__(self, kql: object, columns: Mapping[str, str]) -> None:
-        if not isinstance(kql, str) or kql.strip() != SOURCE:
-            raise DefinitionError(f"InvalidTransformQuery: only {SOURCE!r} is played here, not {kql!r}")
-        self.output = dict(columns)
+    def __init__(self, text: object, columns: Mapping[str, str]) -> None:
+        if not isinstance(text, str):
+            raise DefinitionError(f"InvalidTransformQuery: transformKql is {text!r}, not a text")
+        self._text = text
+        self._columns = columns
+        try:
+            self.output = self._run([]).columns
+        except kql.KqlError as error:
+            raise DefinitionError(f"InvalidTransformQuery: {error}") from error
 
-    def apply(self, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    def apply(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Transform rows that hold every column of the stream."""
-        return rows
+        return list(rows) if self._text.strip() == SOURCE else self._run(rows).dump()
+
+    def _run(self, rows: Iterable[Mapping[str, Any]]) -> kql.Data:
+        return kql.transform(self._text, kql.Data.load(self._columns, rows))
