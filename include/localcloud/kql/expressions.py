@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -217,7 +216,8 @@ def _divided(left: Any, right: Any) -> Any:  # noqa: ANN401 - numbers or time sp
     if not right:
         return None
     if isinstance(left, int) and isinstance(right, int):
-        return math.trunc(left / right)
+        whole = abs(left) // abs(right)
+        return whole if (left < 0) == (right < 0) else -whole
     return left / right
 
 
