@@ -18,6 +18,7 @@ import requests
 from botocore.config import Config
 
 from localcloud import LocalCloud, Workspace
+from tests.localcloud.azure import Azure
 
 INFRA = Path(__file__).resolve().parents[2] / "include" / "infra"
 DECLARED = frozenset(file.stem for file in (INFRA / "tables").glob("*.json"))
@@ -162,3 +163,14 @@ ErrorOf = Callable[[requests.Response], tuple[int, str]]
 def error_of() -> ErrorOf:
     """Read the status and error code of a Data Collector refusal."""
     return lambda response: (response.status_code, response.json()["Error"])
+
+
+@pytest.fixture
+def azure(cloud: LocalCloud) -> Iterator[Azure]:
+    """Give a hand-made client of the local cloud's Azure."""
+    client = Azure(cloud)
+    with client.session:
+        client.session.trust_env = False
+        client.session.proxies = {"https": cloud.proxy_url}
+        client.session.verify = str(cloud.ca_bundle)
+        yield client

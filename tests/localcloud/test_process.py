@@ -103,11 +103,14 @@ def test_state_is_for_its_owner_alone(cloud: LocalCloud) -> None:
     assert (cloud.state_dir / "localcloud.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_cas_private_key_is_not_on_disk(cloud: LocalCloud) -> None:
-    """No file of the state holds a private key."""
+def test_no_private_key_but_the_workers_own_is_on_disk(cloud: LocalCloud) -> None:
+    """No file of the state holds a private key, but the one that plays a worker's own, for its owner alone."""
     assert b"BEGIN CERTIFICATE" in cloud.ca_bundle.read_bytes()
-    for file in cloud.state_dir.iterdir():
-        assert b"PRIVATE KEY" not in file.read_bytes()
+    with_key = [file for file in cloud.state_dir.iterdir() if b"PRIVATE KEY" in file.read_bytes()]
+
+    assert with_key == [cloud.azure.pem_file]
+    for file in (cloud.azure.pem_file, cloud.azure.pfx_file, cloud.azure.federated_token_file):
+        assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_secrets_are_in_no_repr_or_log(cloud: LocalCloud, aws: Aws, collector: Collector) -> None:
@@ -116,7 +119,7 @@ def test_secrets_are_in_no_repr_or_log(cloud: LocalCloud, aws: Aws, collector: C
     aws.client("iam", credentials).list_users()
     collector.send([{"x": 1}])
     state = State.load((cloud.state_dir / "localcloud.json").read_text())
-    shown = repr([state, cloud, cloud.aws, cloud.workspace, cloud.requests()])
+    shown = repr([state, cloud, cloud.aws, cloud.azure, cloud.workspace, cloud.requests()])
     shown += (cloud.state_dir / "localcloud.log").read_text()
     for secret in (
         cloud.aws.secret_access_key,
@@ -124,6 +127,8 @@ def test_secrets_are_in_no_repr_or_log(cloud: LocalCloud, aws: Aws, collector: C
         state.control_token,
         credentials.secret,
         str(credentials.token),
+        cloud.azure.pfx_passphrase,
+        cloud.azure.identity_header,
         "Signature=",
         "SharedKey ",
     ):
