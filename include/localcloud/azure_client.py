@@ -66,7 +66,7 @@ class AzureControls(ABC):
         Args:
             name: the certificate's.
             key_type: RSA, RSA-HSM, EC or EC-HSM; None is as in the version before it, at first RSA-HSM.
-            key_size: in bits, of an elliptic curve 256, 384 or 521; None likewise, at first 2048.
+            key_size: in bits, of an elliptic curve 256, 384 or 521; None likewise, at first 2048 or 256.
             exportable: whether the secret holds the private key; None likewise, at first not.
             content_type: of the secret: application/x-pkcs12 or application/x-pem-file; None likewise.
             valid_from_days: when its validity begins, in days from now.

@@ -219,8 +219,9 @@ class Fault:
     Attributes:
         kind: what happens.
         host: a suffix of the host name.
-        action: an IAM or STS action such as `ListUsers`, or `POST /api/logs`, or `POST logs` (Logs Ingestion).
-        account: an AWS account id, a workspace id, or a caller's client id.
+        action: an IAM or STS action such as `ListUsers`, `POST /api/logs`, `POST logs` (Logs Ingestion), or one of
+            Azure's such as `token`, `managed-identity`, `keys/sign`, `secrets/get` or `events/send`.
+        account: an AWS account id, a workspace id, a caller's client id, or a managed identity's name.
         log_type: the Data Collector's Log-Type, or the stream without `Custom-`.
         larger_than: only requests with more bytes of body on the wire.
         user: only requests about this user; for `vanish`, the user to delete.
@@ -269,8 +270,8 @@ class RequestRecord:
         host: the host it was for.
         method: HTTP method; CONNECT for a tunnel that was refused.
         path: the path without the query.
-        action: the IAM or STS action, or `POST /api/logs`, or `POST logs` (Logs Ingestion).
-        account: the caller's AWS account (the role's, once assumed) or client id, or the workspace id.
+        action: as in `Fault.action`.
+        account: the caller's AWS account (the role's, once assumed), client id or name, or the workspace id.
         user: the IAM user it asks about, if it names one.
         status: what was answered; None if the connection was closed instead.
         error: the service's error code, if it answered with one.

@@ -18,6 +18,8 @@ Body = dict[str, Any]
 def create_certificate(azure: Azure, body: Body) -> Body:
     """Make a certificate; what its policy leaves open is as in the version before it."""
     name, changes = body["name"], {key: value for key, value in body["policy"].items() if value is not None}
+    if str(changes.get("key_type")).startswith("EC"):
+        changes.setdefault("key_size", 256)
     versions = azure.vault.certificates(name)
     policy = dataclasses.replace(versions[-1].policy if versions else Policy(), **changes)
     period = Period(body["valid_from_days"], body["valid_days"])
