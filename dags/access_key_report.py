@@ -5,16 +5,14 @@ into Log Analytics table `AWS_Access_Key_Report_CL`, and one row per account int
 
 **Steps.** `list_accounts` groups the accounts into batches. For each batch, `extract` stages what IAM says (key ids
 shortened), `transform` makes records of it, and `load` sends them in signed chunks. `publish` runs whatever happened
-before: it writes the audit rows and emits asset `access_keys`. `verdict` fails the run if anything is missing, and
-names it.
+before: it writes the audit rows and emits asset `access_keys`. `verdict` fails the run if anything is missing.
 
 **Before the first run.** An `aws` connection whose identity may `iam:GetAccountSummary`, `iam:ListUsers`,
 `iam:ListAccessKeys` and `iam:GetAccessKeyLastUsed` (and, for other accounts, `sts:AssumeRole` on the role given), and
 a destination connection; press *Test* on it.
 
 **When it fails**
-- `verdict` is red: read its log. It names every account that was not read, with the reason. Everything else has been
-  delivered.
+- `verdict` is red: its log names every account that was not read, with the reason. Everything else is delivered.
 - `extract` or `load` is red: its log ends with one error that says what to do. Do it, then clear that task with
   everything downstream. What was read is not read again, and what was accepted is not sent again.
 - A message says that staging is gone: clear the whole run.
@@ -70,6 +68,9 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             minLength=1,
             title="Destination connection",
             description="Where the rows go. Its type decides how.",
+        ),
+        "copy_conn_id": Param(
+            None, type=["null", "string"], title="Copy to", description="A second destination that gets the same rows."
         ),
         "lookup": Param(
             "exact", type="string", enum=["exact"], title="Last use", description="exact: IAM is asked about every key."

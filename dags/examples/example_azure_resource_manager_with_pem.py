@@ -57,7 +57,7 @@ def example_azure_resource_manager_with_pem() -> None:
 
         hook = KeyVaultCertificateHook(params["certificate_conn_id"])
         client = ResourceManagementClient(hook.get_credential(), params["subscription_id"], **hook.client_arguments())
-        return sorted(group.name for group in client.resource_groups.list())
+        return sorted(str(group.name) for group in client.resource_groups.list())
 
     list_resource_groups()
 

@@ -58,7 +58,7 @@ def example_credential_on_an_hsm() -> None:
 
         hook = KeyVaultCertificateHook(params["certificate_conn_id"])
         client = ResourceManagementClient(hook.get_credential(), params["subscription_id"], **hook.client_arguments())
-        return sorted(group.name for group in client.resource_groups.list())
+        return sorted(str(group.name) for group in client.resource_groups.list())
 
     list_resource_groups()
 

@@ -17,7 +17,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
-    """Return the connections of the report, in Airflow's JSON form, by connection id."""
+    """Return the connections of every DAG, in Airflow's JSON form, by connection id. Those to Azure hold no secret."""
+    azure = cloud.azure
     transport = {"proxy": cloud.proxy_url, "ca_bundle": str(cloud.ca_bundle), "attempts": 4, "backoff": 0.2}
     return {
         "aws_default": {
@@ -31,12 +32,53 @@ def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
                 "config_kwargs": {"proxies": {"https": cloud.proxy_url}},
             },
         },
+        "keyvault_certificate_default": {
+            "conn_type": "keyvault_certificate",
+            "description": "Application keywatch: its certificate's key is on the vault's HSM",
+            "login": azure.applications["keywatch"].client_id,
+            "host": azure.vault_url,
+            "extra": {
+                "tenant_id": azure.tenant_id,
+                "certificate": "keywatch-audit",
+                "source": "hsm",
+                "transport": transport,
+            },
+        },
+        "azure_logs_ingestion_default": {
+            "conn_type": "azure_logs_ingestion",
+            "description": "The data collection rule of the local cloud's first workspace",
+            "host": cloud.logs_ingestion.endpoint,
+            "extra": {"rule_id": cloud.logs_ingestion.rule_id, "transport": transport},
+        },
         "azure_data_collector_default": {
             "conn_type": "azure_data_collector",
-            "description": "The Log Analytics workspace of the local cloud",
-            "login": cloud.workspace.id,
-            "password": cloud.workspace.shared_key,
-            "extra": {"transport": transport},
+            "description": "The local cloud's second workspace, whose shared key is a secret in the vault",
+            "login": cloud.second_workspace.id,
+            "extra": {"key_secret": f"{azure.vault_url}/secrets/workspace-key", "transport": transport},
+        },
+        "on_premises_certificate": {
+            "conn_type": "keyvault_certificate",
+            "description": "A worker's own certificate, in a file",
+            "login": azure.applications["on-premises"].client_id,
+            "extra": {
+                "tenant_id": azure.tenant_id,
+                "source": "pem",
+                "file": str(azure.pem_file),
+                "transport": transport,
+            },
+        },
+        "event_publisher_certificate": {
+            "conn_type": "keyvault_certificate",
+            "description": "An application of another tenant, whose key this tenant's vault may export",
+            "login": azure.applications["event-publisher"].client_id,
+            "host": azure.vault_url,
+            "extra": {
+                "tenant_id": azure.other_tenant_id,
+                "certificate": "event-publisher",
+                "source": "exported",
+                "vault_identity_client_id": azure.identities["certificate-reader"].client_id,
+                "transport": transport,
+            },
         },
     }
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from localcloud.airflow_home import PROJECT, airflow, airflow_environment, connections
 from localcloud.client import LocalCloud
+from localcloud.comparison import compare
 from localcloud.console import Console, table
 
 KEYS: Final = "AWS_Access_Key_Report_CL"
@@ -26,7 +27,12 @@ OLD_KEYS: Final = f"{KEYS} | where KeyAgeDays_d > {OLD_DAYS} | sort by KeyAgeDay
 def main(argv: list[str]) -> int:
     """Run the demo; 0 if every key in AWS has exactly one row in Log Analytics."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--chunk-limit", type=int, default=100_000, help="bytes of one request (default: %(default)s)")
+    parser.add_argument(
+        "--chunk-limit",
+        type=int,
+        default=100_000,
+        help="bytes of one request (default: %(default)s)",
+    )
     options = parser.parse_args(argv)
     console, home = Console(), PROJECT / ".airflow" / "demo"
     home.mkdir(parents=True, exist_ok=True)
@@ -34,16 +40,13 @@ def main(argv: list[str]) -> int:
     with LocalCloud(home / "localcloud") as cloud:
         accounts = list(cloud.aws.account_ids)
         console.step(f"  {len(accounts)} AWS accounts, {len(cloud.users())} users, {_key_count(cloud)} access keys")
-        env = airflow_environment(home, connections(cloud))
+        env = airflow_environment(home, connections(cloud)) | cloud.identity_environment()
         console.step("Preparing Airflow's database")
         _require(airflow(env, "db", "migrate", capture_output=True))
-        conf = {
-            "accounts": accounts,
-            "role_name": cloud.aws.role_name,
-            "chunk_limit": options.chunk_limit,
-            "batch_size": 2,
-        }
+        conf = {"accounts": accounts, "role_name": cloud.aws.role_name, "batch_size": 2}
+        conf |= {"copy_conn_id": "azure_data_collector_default", "chunk_limit": options.chunk_limit}
         console.step("Running: airflow dags test access_key_report")
+        console.step("  to the Logs Ingestion API, with assertions signed on an HSM, and a copy to the Data Collector")
         succeeded = _run_dag(env, conf, home / "demo.log", console)
         return _report(cloud, console, home / "demo.log", succeeded=succeeded)
 
@@ -76,7 +79,6 @@ def _run_dag(env: dict[str, str], conf: dict[str, Any], log: Path, console: Cons
 def _report(cloud: LocalCloud, console: Console, log: Path, *, succeeded: bool) -> int:
     rows, audit = cloud.rows(KEYS), cloud.rows(AUDIT)
     old = cloud.query(OLD_KEYS)
-    posts = [r for r in cloud.requests(action="POST /api/logs") if r.status == 200]  # noqa: PLR2004 - HTTP
     one_to_one = _matches(cloud, rows)
     print(f"\nStored in Log Analytics, table {AUDIT}:\n")
     print(
@@ -97,12 +99,10 @@ def _report(cloud: LocalCloud, console: Console, log: Path, *, succeeded: bool) 
             numbers=["age", "idle"],
         )
     )
-    chunks = [post for post in posts if f"{post.log_type}_CL" == KEYS]
-    sent = f"{len(chunks)} signed chunks of keys, {sum(r.body_bytes for r in chunks):,} bytes in all, the largest "
-    sent += f"{max((r.body_bytes for r in chunks), default=0):,}; {len(posts) - len(chunks)} of the audit"
     calls = Counter(r.action for r in cloud.requests() if r.host.startswith(("iam.", "sts.")))
     print(f"\nAsked AWS: {sum(calls.values()):,} calls ({', '.join(f'{n:,} {a}' for a, n in calls.most_common())}).")
-    print(f"Sent to Log Analytics: {sent}.")
+    _print_sent(cloud)
+    compared = _print_comparison(cloud, rows)
     equal = "every key in AWS has exactly one row" if one_to_one else "THE ROWS DIFFER FROM THE KEYS IN AWS"
     print(f"Checked: {len(rows)} rows, {_key_count(cloud)} keys in AWS: {equal}. {console.seconds:.0f} seconds in all.")
     print(
@@ -115,7 +115,39 @@ To look further:
     )
     if not succeeded:
         print(f"\nThe DAG run FAILED; the end of {_relative(log)} says why.", file=sys.stderr)
-    return 0 if succeeded and one_to_one else 1
+    return 0 if succeeded and one_to_one and compared else 1
+
+
+def _print_sent(cloud: LocalCloud) -> None:
+    """Say what went over the wire, and who vouched for it."""
+    for name, action in (("Logs Ingestion", "POST logs"), ("Data Collector", "POST /api/logs")):
+        posts = [r for r in cloud.requests(action=action) if r.status in (200, 204)]
+        chunks = [post for post in posts if f"{post.log_type}_CL" == KEYS]
+        raw = sum(post.raw_bytes or post.body_bytes for post in chunks)
+        print(
+            f"Sent by {name}: {len(chunks)} chunks of keys, {raw:,} bytes in all, "
+            f"{sum(post.body_bytes for post in chunks):,} on the wire; {len(posts) - len(chunks)} of the audit."
+        )
+    signatures = [r for r in cloud.requests(action="keys/sign") if r.status == 200]  # noqa: PLR2004 - HTTP
+    tokens = [r for r in cloud.requests(action="token") if r.status == 200]  # noqa: PLR2004 - HTTP
+    print(
+        f"Signed: {len(signatures)} signatures made on the HSM, for {len(tokens)} tokens. The connections to Azure "
+        "hold no secret."
+    )
+
+
+def _print_comparison(cloud: LocalCloud, rows: list[dict[str, Any]]) -> bool:
+    """Hold both workspaces against each other; True if they hold the same."""
+    found = compare(rows, cloud.rows(KEYS, cloud.second_workspace))
+    verdict = "are equal" if not found.differences else f"DIFFER in {len(found.differences)} places"
+    print(f"\nThe two tables {verdict}, row by row: {found.rows} rows, {len(found.columns)} columns.")
+    for (declared, inferred), count in sorted(found.moved.items()):
+        print(
+            f"  {declared} of {count} rows is {inferred} in the Data Collector's table, which infers types from values"
+        )
+    for difference in found.differences[:SHOWN]:
+        print(f"  {difference}")
+    return not found.differences
 
 
 def _key_line(row: dict[str, Any]) -> list[object]:

@@ -12,12 +12,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from keywatch.access_keys.record import Account
 from keywatch.errors import ConfigurationError
+from keywatch.log_analytics.destination import Destination
 from keywatch.pipeline.extract import extract_batch
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.list_accounts import list_accounts as list_batches
 from keywatch.pipeline.load import load_batch
 from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Published, TransformedBatch
 from keywatch.pipeline.publish import publish as publish_run
+from keywatch.pipeline.tables import TableName
 from keywatch.pipeline.transform import transform_batch
 from keywatch_airflow.destinations import get_destination
 from keywatch_airflow.mapped import results_of
@@ -34,6 +36,7 @@ class ReportParams(TypedDict):
     role_name: str | None
     aws_conn_id: str
     destination_conn_id: str
+    copy_conn_id: str | None
     lookup: str
     chunk_limit: int | None
     concurrency: int
@@ -90,9 +93,9 @@ def load(transformed: TransformedBatch, params: ReportParams, run_id: str) -> Lo
     Raises:
         KeywatchError: As `keywatch.pipeline.load.load_batch`.
     """
-    destination = get_destination(params["destination_conn_id"], "keys", pool_size=params["in_flight"])
+    destinations = _destinations(params, "keys", pool_size=params["in_flight"])
     return load_batch(
-        transformed, _run(run_id), destination, limit=params["chunk_limit"], in_flight=params["in_flight"]
+        transformed, _run(run_id), destinations, limit=params["chunk_limit"], in_flight=params["in_flight"]
     )
 
 
@@ -115,7 +118,7 @@ def publish(batches: Iterable[Batch] | None, loaded: object, params: ReportParam
         batches,
         results_of(loaded),
         _run(run_id),
-        get_destination(params["destination_conn_id"], "audit"),
+        _destinations(params, "audit"),
         now=datetime.now(UTC),
         keep=staging_retention(),
     )
@@ -130,6 +133,12 @@ def _own_account(aws_conn_id: str) -> Account:
     from keywatch_airflow.aws import AwsAccounts
 
     return AwsAccounts(aws_conn_id).own()
+
+
+def _destinations(params: ReportParams, table: TableName, *, pool_size: int = 10) -> list[Destination]:
+    """Return the tables of a run's destination and of its copy, if it has one."""
+    conn_ids = [params["destination_conn_id"], params["copy_conn_id"]]
+    return [get_destination(conn_id, table, pool_size=pool_size) for conn_id in conn_ids if conn_id]
 
 
 def _run(run_id: str) -> RunFolder[ObjectStoragePath]:

@@ -20,6 +20,7 @@ class MemoryDestination:
         accepts: The most bytes that it really accepts; more is too large.
         errors: Raised by the next calls, one each; None lets a call pass.
         seconds: How long each call takes.
+        name: As the destination says.
 
     Attributes:
         bodies: Accepted, in order.
@@ -34,16 +35,23 @@ class MemoryDestination:
         accepts: int | None = None,
         errors: Iterable[Exception | None] = (),
         seconds: float = 0.0,
+        name: str = "memory",
     ) -> None:
         self._max_bytes = max_bytes
         self._accepts = accepts
         self._errors = list(errors)
         self._seconds = seconds
+        self._name = name
         self._lock = threading.Lock()
         self._busy = 0
         self.bodies: list[bytes] = []
         self.calls = 0
         self.busiest = 0
+
+    @property
+    def name(self) -> str:
+        """One table."""
+        return self._name
 
     @property
     def limits(self) -> Limits:

@@ -39,6 +39,7 @@ def params(
         role_name=cloud.aws.role_name,
         aws_conn_id=connect("aws_audit", aws),
         destination_conn_id=connect("collector", collector),
+        copy_conn_id=None,
         lookup="exact",
         chunk_limit=None,
         concurrency=8,

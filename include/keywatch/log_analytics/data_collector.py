@@ -112,6 +112,11 @@ class DataCollector:
         self._host = endpoint.url.removeprefix("https://")
 
     @property
+    def name(self) -> str:
+        """The workspace and the table."""
+        return f"{self._endpoint.url}/{self._log_type}"
+
+    @property
     def limits(self) -> Limits:
         """How large a request may be."""
         return Limits(body=MAX_BYTES, usual=USUAL_BYTES)

@@ -57,6 +57,11 @@ class Destination(Protocol):
     """A table that accepts request bodies of records. Called from several threads at once."""
 
     @property
+    def name(self) -> str:
+        """Where the records go, down to the table; whatever else changes, the same place has the same name."""
+        ...
+
+    @property
     def limits(self) -> Limits:
         """How large a request may be."""
         ...

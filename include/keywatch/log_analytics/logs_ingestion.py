@@ -141,6 +141,11 @@ class LogsIngestion:
         )
 
     @property
+    def name(self) -> str:
+        """The rule and the stream."""
+        return f"{self._endpoint.rule_id}/{self._stream}"
+
+    @property
     def limits(self) -> Limits:
         """How large a request may be."""
         return self._limits

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 
 from keywatch.errors import StagingGoneError
 from keywatch.log_analytics.chunk import Chunk
+from keywatch.log_analytics.destination import Destination
 from keywatch.staging import StagingPath, list_folder, make_folder, read_json, read_lines, write_json
 
 
@@ -45,10 +46,10 @@ class Receipt:
 
 
 class ReceiptBook:
-    """The receipts and doubts of one staged file.
+    """The receipts and doubts of one staged file and one destination.
 
     Args:
-        folder: Where they are kept: beside the file.
+        folder: Where they are kept.
     """
 
     def __init__(self, folder: StagingPath) -> None:
@@ -56,6 +57,16 @@ class ReceiptBook:
         self._doubts = folder / "doubts"
         self._attempt = uuid.uuid4().hex[:8]
         make_folder(self._doubts)
+
+    @classmethod
+    def of(cls, folder: StagingPath, destination: Destination) -> ReceiptBook:
+        """Open the receipts that one destination gave: what one has accepted, another still has to get.
+
+        Args:
+            folder: Where the receipts of all destinations are kept: beside the file.
+            destination: Whose receipts.
+        """
+        return cls(folder / hashlib.sha256(destination.name.encode("utf-8")).hexdigest()[:12])
 
     def write(self, receipt: Receipt) -> None:
         """Keep a receipt. Once this returns, no later attempt sends the range again."""

@@ -160,7 +160,7 @@ def publish_certificates(run: RunFolder[Any], destination: Destination) -> int:
             def reject(rejected: Rejected) -> None:
                 letters.add("certificates", rejected.reason, rejected.record.decode("utf-8"))
 
-            receipts = ReceiptBook(path.parent / f"{path.name}-receipts")
+            receipts = ReceiptBook.of(path.parent / f"{path.name}-receipts", destination)
             done = deliver(path, receipts, destination, reject=reject)
         accepted += done.accepted + done.accepted_before
     return accepted

@@ -4,7 +4,7 @@
 <staging>/runs/<run>/batch-0003/raw/<account>.ndjson   raw rows of one account
 <staging>/runs/<run>/batch-0003/raw/<account>.json     how its reading ended
 <staging>/runs/<run>/batch-0003/records.ndjson         the batch's records
-<staging>/runs/<run>/batch-0003/receipts/              what Log Analytics has accepted of them
+<staging>/runs/<run>/batch-0003/receipts/<id>/        what one destination has accepted of them
 <staging>/dead-letters/<run>/                          rejected records with reasons; kept until you remove them
 <staging>/report/                                      what the pages show
 """
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from keywatch.log_analytics.destination import Destination
 from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.manifests import AccountOutcome
 from keywatch.staging import (
@@ -68,10 +69,9 @@ class BatchFolder(Generic[P]):
         """The batch's records."""
         return self.folder / "records.ndjson"
 
-    @property
-    def receipts(self) -> ReceiptBook:
-        """The receipts of the batch's records."""
-        return ReceiptBook(self.folder / "receipts")
+    def receipts(self, destination: Destination) -> ReceiptBook:
+        """Open the receipts that a destination gave for the batch's records."""
+        return ReceiptBook.of(self.folder / "receipts", destination)
 
 
 @dataclass(frozen=True, slots=True)

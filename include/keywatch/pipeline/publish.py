@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ def publish(
     batches: Iterable[Batch],
     loaded: Iterable[LoadedBatch],
     run: RunFolder[Any],
-    destination: Destination,
+    destinations: Sequence[Destination],
     *,
     now: datetime,
     keep: timedelta,
@@ -38,7 +38,7 @@ def publish(
         batches: What the run set out to audit.
         loaded: The batches that were delivered.
         run: The run's folder.
-        destination: The audit table.
+        destinations: The audit tables.
         now: UTC.
         keep: How long a run's staged files are kept.
 
@@ -48,7 +48,7 @@ def publish(
     """
     loaded = list(loaded)
     audits = reconcile(batches, loaded, run)
-    _deliver(audits, run, destination)
+    _deliver(audits, run, destinations)
     published = _summary(audits, loaded, run.run_id)
     records = [audit.record(run.run_id) for audit in audits]
     write_report(run.staging, run.name, {**published, "listed_at": run.listed_at()}, records, now)
@@ -57,7 +57,7 @@ def publish(
     return published
 
 
-def _deliver(audits: list[AccountAudit], run: RunFolder[Any], destination: Destination) -> None:
+def _deliver(audits: list[AccountAudit], run: RunFolder[Any], destinations: Sequence[Destination]) -> None:
     path = run.folder / "audit.ndjson"
     with line_writer(path) as rows:
         for audit in audits:
@@ -67,7 +67,8 @@ def _deliver(audits: list[AccountAudit], run: RunFolder[Any], destination: Desti
         def reject(rejected: Rejected) -> None:
             letters.add(audits[rejected.index].account["id"], rejected.reason, rejected.record.decode("utf-8"))
 
-        deliver(path, ReceiptBook(run.folder / "audit-receipts"), destination, reject=reject)
+        for destination in destinations:
+            deliver(path, ReceiptBook.of(run.folder / "audit-receipts", destination), destination, reject=reject)
 
 
 def _summary(audits: list[AccountAudit], loaded: list[LoadedBatch], run_id: str) -> Published:

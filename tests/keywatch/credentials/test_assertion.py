@@ -32,7 +32,8 @@ AUDIENCE = "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token"
 def parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read header and claims by hand: base64url without padding, JSON."""
     header, claims, _ = token.split(".")
-    return tuple(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (header, claims))  # type: ignore[return-value]
+    read = [json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (header, claims)]
+    return read[0], read[1]
 
 
 def assertion(*, send_chain: bool = False) -> str:

@@ -47,8 +47,8 @@ def test_report_is_staged_on_an_object_store(bucket: UPath) -> None:
     batch, destination = batch_of(ACCOUNTS[0]), MemoryDestination()
 
     transformed = transform_batch(ExtractedBatch(batch=batch, keys=5), run)
-    first, second = (load_batch(transformed, run, destination) for _ in range(2))
-    done = publish([batch], [second], run, MemoryDestination(), now=NOW, keep=timedelta(7))
+    first, second = (load_batch(transformed, run, [destination]) for _ in range(2))
+    done = publish([batch], [second], run, [MemoryDestination()], now=NOW, keep=timedelta(7))
 
     assert (first["accepted"], second["accepted"], second["chunks"]) == (5, 5, 0)
     assert len(destination.records) == 5

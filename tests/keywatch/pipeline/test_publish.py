@@ -45,7 +45,7 @@ def published(
 ) -> tuple[Published, dict[str, dict[str, Any]]]:
     """Publish; give the result, and the audit rows by account."""
     destination = destination or MemoryDestination(100_000)
-    result = publish(batches, done, run, destination, now=NOW, keep=timedelta(days=7))
+    result = publish(batches, done, run, [destination], now=NOW, keep=timedelta(days=7))
     return result, {row["account_number"]: row for row in destination.records}
 
 
@@ -207,7 +207,7 @@ def test_publish_of_a_removed_run_says_so(run: RunFolder[Path]) -> None:
     destination = MemoryDestination()
 
     with pytest.raises(StagingGoneError):
-        publish([batch_of(ONE)], [], run, destination, now=NOW, keep=timedelta(7))
+        publish([batch_of(ONE)], [], run, [destination], now=NOW, keep=timedelta(7))
 
     assert destination.calls == 0
     assert not run.folder.exists()
@@ -217,7 +217,7 @@ def test_publish_removes_expired_runs_only(run: RunFolder[Path]) -> None:
     """Publishing cleans up after older runs, never after itself."""
     old = begun(run.staging, "old", "2024-02-01T00:00:00Z")
 
-    publish([batch_of(ONE)], [], run, MemoryDestination(), now=NOW, keep=timedelta(0))
+    publish([batch_of(ONE)], [], run, [MemoryDestination()], now=NOW, keep=timedelta(0))
 
     assert not old.folder.exists()
     assert run.batch(0).outcome(ONE) is not None

@@ -53,9 +53,9 @@ class Report:
         loaded = []
         for batch in batches:
             extracted = extract_batch(batch, self._run.batch(batch["number"]), self._connect, concurrency=4)
-            loaded.append(load_batch(transform_batch(extracted, self._run), self._run, keys, limit=LIMIT))
+            loaded.append(load_batch(transform_batch(extracted, self._run), self._run, [keys], limit=LIMIT))
         audit = collector(self.cloud, TABLES["audit"].name)
-        return publish(batches, loaded, self._run, audit, now=self._now, keep=timedelta(days=7))
+        return publish(batches, loaded, self._run, [audit], now=self._now, keep=timedelta(days=7))
 
     def expected(self) -> list[dict[str, Any]]:
         """Work out the rows that have to be stored, of every account that was read."""
