@@ -142,6 +142,8 @@ class Store:
     def rows(self, workspace: str, table: str) -> list[dict[str, Any]]:
         """Give all rows in the order of arrival, each with every column; a value that was not sent is None.
 
+        Of a declared table, what is in a column that it has lost does not show.
+
         Raises:
             UnknownTableError: there is no such table.
         """
@@ -150,4 +152,7 @@ class Store:
             "SELECT time_generated, data FROM rows WHERE workspace = ? AND tbl = ? ORDER BY position",
             (workspace, table),
         )
-        return [empty | {"TimeGenerated": time, "Type": table} | json.loads(data) for time, data in found]
+        rows = [empty | {"TimeGenerated": time, "Type": table} | json.loads(data) for time, data in found]
+        if not self._schemas[workspace, table].declared:
+            return rows
+        return [{name: row[name] for name in empty} for row in rows]

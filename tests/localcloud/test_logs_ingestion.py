@@ -1,0 +1,704 @@
+"""The Logs Ingestion API as the local cloud plays it: what it accepts, refuses and stores."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from azure.core.exceptions import HttpResponseError
+from azure.identity import ManagedIdentityCredential
+from azure.monitor.ingestion import LogsIngestionClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localcloud import Fault, FaultKind, LocalCloud, LocalCloudError
+from localcloud.declared_columns import KUSTO_TYPES, convert
+from localcloud.model import utc_moment
+from tests.localcloud.conftest import DECLARED, INFRA, Collector
+
+MONITOR = "https://monitor.azure.com"
+ROLE = "Monitoring Metrics Publisher"
+API_VERSION = {"api-version": "2023-01-01"}
+MIB = 1024 * 1024
+LOG_FIELDS = ("account", "log_type", "records", "record_ids", "body_bytes", "raw_bytes")
+
+TABLE: dict[str, Any] = {
+    "properties": {
+        "plan": "Analytics",
+        "totalRetentionInDays": 30,
+        "schema": {
+            "name": "Test_CL",
+            "columns": [
+                {"name": "TimeGenerated", "type": "dateTime"},
+                {"name": "RecordId_s", "type": "string"},
+                {"name": "s", "type": "string"},
+                {"name": "i", "type": "int"},
+                {"name": "l", "type": "long"},
+                {"name": "r", "type": "real"},
+                {"name": "b", "type": "boolean"},
+                {"name": "t", "type": "dateTime"},
+                {"name": "g", "type": "guid"},
+                {"name": "d", "type": "dynamic"},
+            ],
+        },
+    }
+}
+STREAM: dict[str, Any] = {
+    "columns": [
+        {"name": "TimeGenerated", "type": "datetime"},
+        {"name": "RecordId_s", "type": "string"},
+        {"name": "s", "type": "string"},
+        {"name": "i", "type": "int"},
+        {"name": "l", "type": "long"},
+        {"name": "r", "type": "real"},
+        {"name": "b", "type": "boolean"},
+        {"name": "t", "type": "datetime"},
+        {"name": "g", "type": "string"},
+        {"name": "d", "type": "dynamic"},
+    ]
+}
+RULE: dict[str, Any] = {
+    "kind": "Direct",
+    "properties": {
+        "streamDeclarations": {"Custom-Test": STREAM},
+        "dataFlows": [
+            {
+                "streams": ["Custom-Test"],
+                "destinations": ["workspace"],
+                "transformKql": "source",
+                "outputStream": "Custom-Test_CL",
+            }
+        ],
+    },
+}
+Change = Callable[[dict[str, Any]], object]
+
+
+def changed(body: dict[str, Any], change: Change) -> dict[str, Any]:
+    """Give a copy of a definition with something changed."""
+    altered = copy.deepcopy(body)
+    change(altered)
+    return altered
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A caller with the role, who can send what no SDK would."""
+
+    cloud: LocalCloud
+    credential: ManagedIdentityCredential
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def token(self, resource: str = MONITOR) -> str:
+        """Get a token of the machine's managed identity."""
+        return str(self.credential.get_token(f"{resource}/.default").token)
+
+    def client(self, **options: Any) -> LogsIngestionClient:  # noqa: ANN401 - whatever the SDK takes
+        """Make the official client, which tries once."""
+        return LogsIngestionClient(
+            self.cloud.logs_ingestion.endpoint,
+            self.credential,
+            proxies={"https": self.cloud.proxy_url},
+            connection_verify=str(self.cloud.ca_bundle),
+            retry_total=0,
+            **options,
+        )
+
+    def send(
+        self,
+        body: bytes | list[dict[str, Any]],
+        *,
+        stream: str = "Custom-Test",
+        rule: str | None = None,
+        method: str = "POST",
+        query: dict[str, str] | None = None,
+        authorization: str | None = None,
+        **headers: str | None,
+    ) -> requests.Response:
+        """Send a body; headers are named with _ for -, and None leaves one out."""
+        given: dict[str, str | None] = {"Content-Type": "application/json"}
+        given["Authorization"] = authorization or f"Bearer {self.token()}"
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        access = self.cloud.logs_ingestion
+        return self.session.request(
+            method,
+            f"{access.endpoint}/dataCollectionRules/{rule or access.rule_id}/streams/{stream}",
+            params=API_VERSION if query is None else query,
+            data=body if isinstance(body, bytes) else json.dumps(body).encode(),
+            headers={name: value for name, value in given.items() if value is not None},
+            timeout=60,
+        )
+
+    def refusal(self, response: requests.Response) -> tuple[int, str]:
+        """Give status and code of a refusal, after which nothing may be stored."""
+        error = response.json()["error"]
+        assert error["code"] == response.headers["x-ms-error-code"]
+        assert error["message"]
+        assert self.cloud.rows("Test_CL") == []
+        assert self.cloud.requests(action="POST logs")[-1].error == error["code"]
+        return response.status_code, str(error["code"])
+
+
+@pytest.fixture
+def sender(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    """Give a caller of a rule with one stream of every type of column, who may send."""
+    for name, value in cloud.identity_environment("app_service").items():
+        monkeypatch.setenv(name, value)
+    cloud.grant("airflow-worker", ROLE, "/dcr")
+    cloud.deploy(TABLE, rule=RULE)
+    with ManagedIdentityCredential() as credential:
+        sender = Sender(cloud, credential)
+        with sender.session:
+            sender.session.trust_env = False
+            sender.session.proxies = {"https": cloud.proxy_url}
+            sender.session.verify = str(cloud.ca_bundle)
+            yield sender
+
+
+def moment(**ahead: float) -> str:
+    """Write the time so far ahead, to the second."""
+    return (datetime.now(UTC) + timedelta(**ahead)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_official_client_stores_typed_rows(cloud: LocalCloud, sender: Sender) -> None:
+    """What azure-monitor-ingestion uploads, in as many requests as it likes, is stored once, by column."""
+    records = [{"RecordId_s": f"r{n}", "s": "x" * 600, "i": n, "TimeGenerated": moment()} for n in range(4000)]
+    with sender.client() as client:
+        client.upload(cloud.logs_ingestion.rule_id, "Custom-Test", records)  # type: ignore[arg-type]
+
+    rows = cloud.rows("Test_CL")
+    assert [(row["RecordId_s"], row["i"]) for row in rows] == [(f"r{n}", n) for n in range(4000)]
+    log = cloud.requests(action="POST logs")
+    assert len(log) > 1
+    assert [name for each in log for name in each.record_ids] == [f"r{n}" for n in range(4000)]
+    assert all(each.body_bytes < (each.raw_bytes or 0) < 1.3 * MIB for each in log)
+    assert {(each.status, each.account, each.log_type) for each in log} == {(204, "airflow-worker", "Test")}
+
+
+def test_audience_may_end_with_a_slash(cloud: LocalCloud, sender: Sender) -> None:
+    """A token for the scope with two slashes, as a sample of Microsoft's writes it, is taken."""
+    with sender.client(credential_scopes=[f"{MONITOR}//.default"]) as client:
+        client.upload(cloud.logs_ingestion.rule_id, "Custom-Test", [{"s": "x"}])
+
+    assert len(cloud.rows("Test_CL")) == 1
+
+
+def test_official_client_shows_the_error_code(cloud: LocalCloud, sender: Sender) -> None:
+    """A refusal carries its code where the official client looks for it."""
+    with sender.client() as client, pytest.raises(HttpResponseError, match="InvalidStream") as caught:
+        client.upload(cloud.logs_ingestion.rule_id, "Custom-Other", [{"s": "x"}])
+
+    assert caught.value.status_code == 404
+    assert caught.value.error is not None
+    assert caught.value.error.code == "InvalidStream"
+
+
+def test_accepted_is_answered_without_a_body(cloud: LocalCloud, sender: Sender) -> None:
+    """Success is an empty 204, of a body as it is or in gzip, and the log tells both sizes."""
+    body = json.dumps([{"RecordId_s": "r1"}, {"RecordId_s": "r2", "s": "ë" * 99}]).encode()
+    packed = gzip.compress(body)
+    for response in (sender.send(body), sender.send(packed, Content_Encoding="gzip")):
+        assert (response.status_code, response.content) == (204, b"")
+
+    assert len(cloud.rows("Test_CL")) == 4
+    plain, zipped = cloud.requests(action="POST logs")
+    common = ("airflow-worker", "Test", 2, ("r1", "r2"))
+    assert tuple(getattr(plain, name) for name in LOG_FIELDS) == (*common, len(body), len(body))
+    assert tuple(getattr(zipped, name) for name in LOG_FIELDS) == (*common, len(packed), len(body))
+
+
+STORED = [
+    ("s", "Zoë 🔑", "Zoë 🔑"),
+    ("s", "8145D82213A744AD859C36F31A84F6DD", "8145D82213A744AD859C36F31A84F6DD"),
+    ("s", 5, "5"),
+    ("s", {"x": [True]}, '{"x": [true]}'),
+    ("i", 2**31 - 1, 2**31 - 1),
+    ("i", 2**31, None),
+    ("i", 1.5, None),
+    ("i", True, None),
+    ("l", 2**31, 2**31),
+    ("l", "-12", -12),
+    ("l", 2**63, None),
+    ("r", 3, 3.0),
+    ("r", "2.5e3", 2500.0),
+    ("r", "old", None),
+    ("b", False, False),
+    ("b", "TRUE", True),
+    ("b", "yes", None),
+    ("t", "2020-01-02T03:04:05Z", "2020-01-02T03:04:05Z"),
+    ("t", "2020-01-02T03:04:05+02:00", "2020-01-02T01:04:05Z"),
+    ("t", "2020-01-02", "2020-01-02T00:00:00Z"),
+    ("t", "2020-01-02 03:04:05.5", "2020-01-02T03:04:05.500000Z"),
+    ("t", "2020-13-02T03:04:05Z", None),
+    ("t", "0001-01-01T00:00:00+01:00", None),
+    ("t", 1577934245, None),
+    ("g", "8145d82213a744ad859c36f31a84f6dd", "8145d82213a744ad859c36f31a84f6dd"),
+    ("d", {"x": [1, None]}, {"x": [1, None]}),
+    ("d", "x", "x"),
+    ("s", None, None),
+]
+
+
+@pytest.mark.parametrize(("column", "sent", "stored"), STORED)
+def test_value_is_stored_as_its_column_declares(
+    cloud: LocalCloud, sender: Sender, column: str, sent: object, stored: object
+) -> None:
+    """A value takes its column's type; one that does not fit is dropped, and nobody is told."""
+    assert sender.send([{column: sent, "RecordId_s": "r"}]).status_code == 204
+    (row,) = cloud.rows("Test_CL")
+
+    assert (row[column], row["RecordId_s"]) == (stored, "r")
+
+
+def test_what_is_not_declared_is_dropped(cloud: LocalCloud, sender: Sender) -> None:
+    """A property that the stream does not declare leaves no trace; names differ by case."""
+    sender.send([{"s": "x", "S": "y", "more": 1, "_ResourceId": "z", "Type": "t"}])
+    (row,) = cloud.rows("Test_CL")
+
+    assert (row["s"], row["_ResourceId"], row["Type"]) == ("x", None, "Test_CL")
+    assert {"S", "more"}.isdisjoint(row)
+    assert set(cloud.tables()["Test_CL"]) == set(row)
+
+
+def test_declared_tables_have_their_types(cloud: LocalCloud, sender: Sender) -> None:
+    """Tables show the types of Kusto, and are there before any row is."""
+    del sender
+    columns = cloud.tables()["Test_CL"]
+
+    assert (columns["i"], columns["b"], columns["t"], columns["g"]) == ("int", "bool", "datetime", "guid")
+    assert cloud.query("Test_CL | where i > 1 and t > ago(1d) | count") == [{"Count": 0}]
+
+
+def test_long_text_is_cut(cloud: LocalCloud, sender: Sender) -> None:
+    """Of a text over 64 KB the first 64 KB are kept, in whole characters."""
+    sender.send([{"s": "x" + "ë" * 40_000}])
+    (row,) = cloud.rows("Test_CL")
+
+    assert len(row["s"].encode()) == 64 * 1024 - 1
+
+
+@pytest.mark.parametrize("ahead", [{"hours": -47}, {"hours": 23}])
+def test_own_time_is_kept(cloud: LocalCloud, sender: Sender, ahead: dict[str, float]) -> None:
+    """TimeGenerated stays as sent within two days back and one ahead."""
+    own = moment(**ahead)
+    sender.send([{"TimeGenerated": own}])
+
+    assert [row["TimeGenerated"] for row in cloud.rows("Test_CL")] == [own]
+
+
+@pytest.mark.parametrize("own", [moment(hours=-49), moment(hours=25), "soon", None, 5])
+def test_time_of_arrival_takes_its_place(cloud: LocalCloud, sender: Sender, own: object) -> None:
+    """A TimeGenerated that is too old, too far ahead or no time gives way to the time of arrival."""
+    before = datetime.now(UTC)
+    sender.send([{"TimeGenerated": own}, {"s": "no time at all"}])
+
+    for row in cloud.rows("Test_CL"):
+        assert before <= utc_moment(row["TimeGenerated"]) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"nonsense",
+        b'{"s": "x"}',
+        b"[1]",
+        b"[[]]",
+        b'[{"s": "x"}, null]',
+        b'[{"s": "x"}',
+        b'[{"r": NaN}]',
+        b'[{"s": "\xff"}]',
+        b'\xef\xbb\xbf[{"s": "x"}]',
+        b"[" * 100_000,
+    ],
+)
+def test_body_that_is_no_array_of_objects_is_refused(sender: Sender, body: bytes) -> None:
+    """A body is a JSON array of objects in UTF-8; otherwise none of it is stored."""
+    assert sender.refusal(sender.send(body)) == (400, "InvalidPayload")
+
+
+def test_empty_body_is_an_error_of_the_service(sender: Sender) -> None:
+    """An empty body gets a 500, as seen in Azure."""
+    assert sender.refusal(sender.send(b""))[0] == 500
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b'[{"s": "x"}]',
+        gzip.compress(b'[{"s": "x"}]')[:-4],
+        gzip.compress(b'[{"s": "x"}]') + b"more",
+        gzip.compress(b"nonsense"),
+    ],
+    ids=["plain", "cut off", "with more behind", "nonsense"],
+)
+def test_body_that_is_no_whole_gzip_is_refused(sender: Sender, packed: bytes) -> None:
+    """What is declared as gzip is one whole gzip member that holds an array of objects."""
+    assert sender.refusal(sender.send(packed, Content_Encoding="gzip")) == (400, "InvalidPayload")
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "br", "gzip, gzip"])
+def test_other_encoding_is_refused(sender: Sender, encoding: str) -> None:
+    """The one encoding is gzip."""
+    response = sender.send([{"s": "x"}], Content_Encoding=encoding)
+
+    assert sender.refusal(response) == (415, "UnsupportedContentEncoding")
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-ndjson"])
+def test_other_content_type_is_refused(sender: Sender, content_type: str | None) -> None:
+    """The content type is application/json."""
+    assert sender.refusal(sender.send([{"s": "x"}], Content_Type=content_type)) == (415, "UnsupportedMediaType")
+
+
+def padded(size: int) -> bytes:
+    """Make a valid body of so many bytes."""
+    body = b'[{"RecordId_s": "r1"}]'
+    return body + b" " * (size - len(body))
+
+
+def test_largest_body_is_accepted(cloud: LocalCloud, sender: Sender) -> None:
+    """A body may have 1,048,576 bytes on the wire, which may be 50 MiB once unpacked."""
+    assert sender.send(padded(MIB)).status_code == 204
+    assert sender.send(gzip.compress(padded(50 * MIB), 1), Content_Encoding="gzip").status_code == 204
+
+    assert len(cloud.rows("Test_CL")) == 2
+    assert [each.raw_bytes for each in cloud.requests(action="POST logs")] == [MIB, 50 * MIB]
+
+
+@pytest.mark.parametrize("size", [MIB + 1, 33 * MIB])
+def test_body_too_long_for_the_wire_is_refused(cloud: LocalCloud, sender: Sender, size: int) -> None:
+    """One byte more than 1 MiB on the wire is refused with the service's own words."""
+    response = sender.send(padded(size))
+
+    assert sender.refusal(response) == (413, "ContentLengthLimitExceeded")
+    assert response.json()["error"]["message"] == (
+        f"Maximum allowed content length: 1048576 bytes (1 MB). Provided content length: {size} bytes."
+    )
+    assert cloud.requests(action="POST logs")[-1].body_bytes == size
+
+
+@pytest.mark.parametrize("size", [50 * MIB + 1, 150 * MIB])
+def test_body_too_large_once_unpacked_is_refused(cloud: LocalCloud, sender: Sender, size: int) -> None:
+    """More than 50 MiB of JSON are refused however well packed, and are not unpacked any further."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    packed = packer.compress(padded(MIB))
+    packed += b"".join(packer.compress(b" " * MIB) for _ in range(size // MIB - 1))
+    packed += packer.compress(b" " * (size % MIB)) + packer.flush()
+    response = sender.send(packed, Content_Encoding="gzip")
+
+    assert sender.refusal(response) == (413, "PayloadSizeLimitExceeded")
+    assert cloud.requests(action="POST logs")[-1].raw_bytes == 50 * MIB + 1
+
+
+@pytest.mark.parametrize("authorization", ["Bearer x", "Bearer a.b.c", "Basic eDp5", "SharedKey x:y"])
+def test_request_without_a_token_is_refused(sender: Sender, authorization: str) -> None:
+    """Anything but a token that Entra issued is refused."""
+    response = sender.send([{"s": "x"}], authorization=authorization)
+
+    assert sender.refusal(response) == (401, "AuthenticationFailed")
+
+
+def test_missing_authorization_is_refused(sender: Sender) -> None:
+    """A request without Authorization is refused."""
+    assert sender.refusal(sender.send([{"s": "x"}], Authorization=None)) == (401, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize("resource", ["https://vault.azure.net", "https://management.azure.com"])
+def test_token_for_another_audience_is_refused(sender: Sender, resource: str) -> None:
+    """A token for another service is refused."""
+    response = sender.send([{"s": "x"}], authorization=f"Bearer {sender.token(resource)}")
+
+    assert sender.refusal(response) == (401, "AuthenticationFailed")
+
+
+def test_expired_token_is_refused(cloud: LocalCloud, sender: Sender) -> None:
+    """A token that has expired is refused."""
+    cloud.set_token_lifetime(1)
+    token = sender.token()
+    time.sleep(2.1)
+
+    assert sender.refusal(sender.send([{"s": "x"}], authorization=f"Bearer {token}")) == (401, "AuthenticationFailed")
+
+
+def test_caller_without_the_role_is_refused(cloud: LocalCloud, sender: Sender) -> None:
+    """The caller needs the role on the data collection rule, even for a stream that does not exist."""
+    cloud.revoke("airflow-worker", ROLE, "/dcr")
+
+    for stream in ("Custom-Test", "Custom-Other"):
+        assert sender.refusal(sender.send([{"s": "x"}], stream=stream)) == (403, "OperationFailed")
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"rule": "dcr-" + "0" * 32}, (404, "NotFound")),
+        ({"stream": "Custom-Other"}, (404, "InvalidStream")),
+        ({"stream": "custom-test"}, (404, "InvalidStream")),
+        ({"stream": "Test"}, (404, "InvalidStream")),
+        ({"stream": "Custom-Test/more"}, (404, "ResourceNotFound")),
+        ({"method": "PUT"}, (404, "ResourceNotFound")),
+        ({"query": {}}, (400, "InvalidApiVersion")),
+        ({"query": {"api-version": "2021-11-01-preview"}}, (400, "InvalidApiVersion")),
+    ],
+)
+def test_wrong_address_is_refused(
+    cloud: LocalCloud, sender: Sender, request_: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    """Another rule, stream, path, method or API version is refused."""
+    response = sender.send([{"s": "x"}], **request_)
+
+    assert (response.status_code, response.json()["error"]["code"]) == expected
+    assert cloud.rows("Test_CL") == []
+
+
+def test_endpoint_of_another_rule_does_not_resolve(cloud: LocalCloud, sender: Sender) -> None:
+    """A name of the ingestion domain that no rule has leads nowhere."""
+    other = "https://other-abcd.westeurope-1.ingest.monitor.azure.com/"
+    with pytest.raises(requests.exceptions.ProxyError, match="502"):
+        sender.session.post(other, timeout=10)
+
+    assert cloud.requests(method="CONNECT")[-1].status == 502
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(FaultKind.THROTTLE, action="POST logs", retry_after=3), (429, "TooManyRequests", "3")),
+        (Fault(FaultKind.THROTTLE), (429, "TooManyRequests", None)),
+        (Fault(FaultKind.DENY, log_type="Test"), (403, "OperationFailed", None)),
+        (Fault(FaultKind.STATUS, status=413), (413, "ContentLengthLimitExceeded", None)),
+        (Fault(FaultKind.STATUS, status=503, retry_after=1), (503, "ServiceUnavailable", "1")),
+        (Fault(FaultKind.STATUS, status=418), (418, "InjectedFailure", None)),
+    ],
+)
+def test_fault_answers_as_the_service_would(
+    sender: Sender, fault: Fault, expected: tuple[int, str, str | None]
+) -> None:
+    """An injected fault has the service's own codes, and its Retry-After; the next request goes through."""
+    sender.token()
+    sender.cloud.inject(fault)
+    response = sender.send([{"s": "x"}])
+
+    assert (*sender.refusal(response), response.headers.get("Retry-After")) == expected
+    assert sender.send([{"s": "x"}]).status_code == 204
+
+
+def test_fault_may_hit_large_requests_only(sender: Sender) -> None:
+    """A fault with larger_than lets requests of that size on the wire, and smaller ones, pass."""
+    sender.cloud.inject(Fault(FaultKind.STATUS, status=413, larger_than=1000, count=None))
+
+    assert sender.send(padded(1000)).status_code == 204
+    assert sender.send(padded(1001)).status_code == 413
+    assert sender.send(gzip.compress(padded(5000)), Content_Encoding="gzip").status_code == 204
+
+
+@pytest.mark.parametrize(("kind", "stored"), [(FaultKind.DROP_BEFORE, 0), (FaultKind.DROP_AFTER, 1)])
+def test_dropped_connection_may_have_stored(sender: Sender, kind: FaultKind, stored: int) -> None:
+    """A connection that closes without an answer has stored nothing, or everything."""
+    sender.token()
+    sender.cloud.inject(Fault(kind, action="POST logs"))
+    with pytest.raises(requests.ConnectionError):
+        sender.send([{"s": "x"}])
+
+    assert len(sender.cloud.rows("Test_CL")) == stored
+
+
+def test_foreign_body_can_be_injected(sender: Sender) -> None:
+    """A status fault may answer with any body, such as a proxy's login page."""
+    page = "<html>Sign in</html>"
+    sender.cloud.inject(Fault(FaultKind.STATUS, status=200, body=page, content_type="text/html", action="POST logs"))
+
+    assert sender.send([{"s": "x"}]).text == page
+    assert sender.cloud.rows("Test_CL") == []
+
+
+def test_generated_definitions_are_deployed_at_the_start(cloud: LocalCloud, sender: Sender) -> None:
+    """The first workspace has the project's tables, and after a reset the rule takes their streams alone."""
+    assert set(cloud.tables()) >= DECLARED
+    cloud.reset()
+    cloud.grant("airflow-worker", ROLE, "/dcr")
+
+    assert cloud.tables().keys() == DECLARED
+    assert cloud.tables(cloud.second_workspace) == {}
+    assert sender.send([{"s": "x"}]).status_code == 404
+    for table in DECLARED:
+        assert sender.send([{"RecordId_s": "r"}], stream=f"Custom-{table.removesuffix('_CL')}").status_code == 204
+        assert [row["RecordId_s"] for row in cloud.rows(table)] == ["r"]
+
+
+def columns(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give a table's columns, to be changed."""
+    found: list[dict[str, Any]] = body["properties"]["schema"]["columns"]
+    return found
+
+
+BAD_TABLES: dict[str, tuple[Change, str]] = {
+    "no properties": (dict.clear, "properties is not an object"),
+    "no schema": (lambda b: b["properties"].pop("schema"), "properties.schema is not an object"),
+    "no suffix": (lambda b: b["properties"]["schema"].update(name="Test"), "ends with _CL"),
+    "no columns": (lambda b: columns(b).clear(), "has no list of columns"),
+    "plan": (lambda b: b["properties"].update(plan="Free"), "plan 'Free'"),
+    "retention": (lambda b: b["properties"].update(totalRetentionInDays=3), "4 to 4383"),
+    "no time": (lambda b: columns(b).pop(0), "needs a column TimeGenerated of type dateTime"),
+    "time as text": (lambda b: columns(b)[0].update(type="string"), "needs a column TimeGenerated of type dateTime"),
+    "reserved": (lambda b: columns(b)[1].update(name="Title"), "a column Title, which is a reserved name"),
+    "long name": (lambda b: columns(b)[1].update(name="a" * 46), "a letter and up to 44"),
+    "digit first": (lambda b: columns(b)[1].update(name="1a"), "a letter and up to 44"),
+    "hyphen": (lambda b: columns(b)[1].update(name="a-b"), "a letter and up to 44"),
+    "type": (lambda b: columns(b)[1].update(type="text"), "column RecordId_s of table Test_CL is 'text'"),
+    "twice": (lambda b: columns(b).append(columns(b)[1]), "declares column RecordId_s twice"),
+    "too many": (
+        lambda b: columns(b).extend({"name": f"c{n}", "type": "int"} for n in range(500)),
+        "has 510 columns; 500 are allowed",
+    ),
+    "other type": (lambda b: columns(b)[3].update(type="long"), "i of Test_CL is int and cannot become long"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+def test_table_that_azure_would_refuse_is_not_deployed(sender: Sender, change: Change, message: str) -> None:
+    """A table's name, plan, retention, columns and their types are checked."""
+    with pytest.raises(LocalCloudError, match=message):
+        sender.cloud.deploy(changed(TABLE, change))
+
+
+def flow(body: dict[str, Any]) -> dict[str, Any]:
+    """Give a rule's one flow, to be changed."""
+    found: dict[str, Any] = body["properties"]["dataFlows"][0]
+    return found
+
+
+def stream_columns(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the columns of a rule's one stream, to be changed."""
+    found: list[dict[str, Any]] = body["properties"]["streamDeclarations"]["Custom-Test"]["columns"]
+    return found
+
+
+def transform(kql: object) -> Change:
+    """Set the transformation of a rule's one flow."""
+    return lambda body: flow(body).update(transformKql=kql)
+
+
+BAD_RULES: dict[str, tuple[Change, str]] = {
+    "kind": (lambda b: b.pop("kind"), "only a rule of kind Direct"),
+    "no streams": (lambda b: b["properties"].pop("streamDeclarations"), "streamDeclarations is not an object"),
+    "no flows": (lambda b: b["properties"]["dataFlows"].clear(), "dataFlows is not a list"),
+    "stream's name": (
+        lambda b: b["properties"]["streamDeclarations"].update(Test=STREAM),
+        "stream Test does not begin with Custom-",
+    ),
+    "unknown stream": (lambda b: flow(b).update(streams=["Custom-Other"]), "'Custom-Other', which is not declared"),
+    "unknown destination": (lambda b: flow(b).update(destinations=["x"]), "the destination 'x'"),
+    "unknown table": (
+        lambda b: flow(b).update(outputStream="Custom-Other_CL"),
+        "InvalidOutputTable: Table for output stream 'Custom-Other_CL' is not available for destination 'workspace'",
+    ),
+    "no output": (lambda b: flow(b).pop("outputStream"), "InvalidOutputTable"),
+    "no time": (lambda b: stream_columns(b).pop(0), "has no TimeGenerated of type datetime"),
+    "unknown column": (
+        lambda b: stream_columns(b).append({"name": "x", "type": "int"}),
+        "table Test_CL has no column x",
+    ),
+    "other type": (lambda b: stream_columns(b)[3].update(type="long"), "i is long, and int in table Test_CL"),
+    "guid": (lambda b: stream_columns(b)[8].update(type="guid"), "column g of stream Custom-Test is 'guid'"),
+    "summarize": (transform("source | summarize count()"), "Operator summarize is not played here"),
+    "another source": (transform("Test_CL"), "begins with source, not with Test_CL"),
+    "made of nothing": (transform("source | extend s = nothing"), "There is no column nothing"),
+    "drops the time": (transform("source | project s"), "has no TimeGenerated"),
+    "changes a type": (transform("source | extend i = s"), "i is string, and int in table Test_CL"),
+    "no text": (transform(5), "transformKql is 5"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_RULES.values(), ids=BAD_RULES)
+def test_rule_that_azure_would_refuse_is_not_deployed(sender: Sender, change: Change, message: str) -> None:
+    """A rule's streams, destinations, tables and transformations are checked; the rule stays as it was."""
+    with pytest.raises(LocalCloudError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        sender.cloud.deploy(rule=changed(RULE, change))
+
+    assert sender.send([{"s": "x"}]).status_code == 204
+
+
+def test_rule_may_transform_each_row(sender: Sender) -> None:
+    """A transformation sees declared columns, filters rows, and what it makes of a time is checked again."""
+    kql = "source | where i > 1 | extend s = toupper(s), TimeGenerated = ago(99d) | project-away d"
+    sender.cloud.deploy(rule=changed(RULE, transform(kql)))
+    before = datetime.now(UTC)
+    sender.send([{"i": 1, "s": "a"}, {"i": 2, "s": "b", "d": [1], "t": "2020-01-02T03:04:05Z"}])
+    (row,) = sender.cloud.rows("Test_CL")
+
+    assert (row["i"], row["s"], row["d"], row["t"]) == (2, "B", None, "2020-01-02T03:04:05Z")
+    assert utc_moment(row["TimeGenerated"]) >= before
+
+
+def test_rule_names_its_destination_as_it_likes(sender: Sender) -> None:
+    """A rule that was given its destination under another name is taken as well."""
+
+    def rename(body: dict[str, Any]) -> None:
+        flow(body).update(destinations=["logs"])
+        body["properties"]["destinations"] = {"logAnalytics": [{"name": "logs", "workspaceResourceId": "/x"}]}
+
+    sender.cloud.deploy(rule=changed(RULE, rename))
+
+    assert sender.send([{"s": "x"}]).status_code == 204
+
+
+def test_column_that_the_table_lost_is_dropped(sender: Sender) -> None:
+    """A table may lose a column that the rule still sends: its values are dropped, the row is kept."""
+    sender.send([{"s": "before"}])
+    sender.cloud.deploy(changed(TABLE, lambda body: columns(body).pop(2)))
+    assert sender.send([{"s": "x", "RecordId_s": "r2"}]).status_code == 204
+
+    assert "s" not in sender.cloud.tables()["Test_CL"]
+    assert [row["RecordId_s"] for row in sender.cloud.rows("Test_CL")] == [None, "r2"]
+    assert all("s" not in row for row in sender.cloud.rows("Test_CL"))
+
+
+def test_table_of_the_data_collector_cannot_be_declared(sender: Sender, collector: Collector) -> None:
+    """A classic table has to be migrated first."""
+    collector.send([{"x": 1}], log_type="Classic")
+
+    with pytest.raises(LocalCloudError, match="Classic_CL is a classic table"):
+        sender.cloud.deploy(changed(TABLE, lambda body: body["properties"]["schema"].update(name="Classic_CL")))
+
+
+def test_data_collector_fills_existing_columns_of_a_declared_table(cloud: LocalCloud, collector: Collector) -> None:
+    """What the Data Collector sends to a declared table makes no column, and loses what has none."""
+    before = cloud.tables()
+    sent = {"user": "alice", "KeyAgeDays": "3", "CreateDate": "2020-01-02T03:04:05Z", "more": 1}
+    collector.send([sent, {"user": "8145d82213a744ad859c36f31a84f6dd"}], log_type="AWS_Access_Key_Report")
+    first, second = cloud.rows("AWS_Access_Key_Report_CL")
+
+    assert (first["user_s"], first["CreateDate_t"]) == ("alice", "2020-01-02T03:04:05Z")
+    assert second["user_s"] is None
+    assert before == cloud.tables()
+
+
+def test_files_can_be_deployed_elsewhere(cloud: LocalCloud) -> None:
+    """Definitions in files can be deployed to another workspace."""
+    cloud.deploy_tables(sorted((INFRA / "tables").glob("*.json")), cloud.second_workspace)
+
+    assert set(cloud.tables(cloud.second_workspace)) == DECLARED
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.datetimes().map(str),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(json_values, st.sampled_from(sorted(KUSTO_TYPES.values())))
+def test_stored_value_can_be_sent_again(value: object, kind: str) -> None:
+    """Whatever is sent, a column stores JSON of its type or null, and stores the same when it is sent that."""
+    stored = convert(value, kind)
+
+    assert convert(json.loads(json.dumps(stored)), kind) == stored
