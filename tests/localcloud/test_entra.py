@@ -164,6 +164,16 @@ def test_any_changed_character_is_noticed(azure: Azure, place: float, other: str
     assert code in (50027, 5002738, 700027, 7000274)
 
 
+def test_signature_has_one_spelling(azure: Azure) -> None:
+    """A signature whose last character differs in bits that no byte needs is refused as malformed."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    assertion = azure.worker.assertion(azure.on_premises)
+    other = assertion[:-1] + alphabet[alphabet.index(assertion[-1]) + 1]
+
+    assert decoded(other.split(".")[2]) == decoded(assertion.split(".")[2])
+    assert azure.sign_in(other) == (400, 50027)
+
+
 @pytest.mark.parametrize(
     ("part", "value"),
     [

@@ -427,12 +427,13 @@ def test_page_that_does_not_exist_is_refused(azure: Azure, query: dict[str, str]
 
 
 def test_disabled_version_stays_readable_but_is_not_used(azure: Azure) -> None:
-    """A disabled version's certificate can be read; its key signs nothing and its secret is not given."""
+    """A disabled version's certificate and public key are readable; it signs nothing, and its secret is not given."""
     made = azure.cloud.create_certificate("off", key_type="RSA", exportable=True, enabled=False)
     azure.cloud.grant("airflow-worker", "Key Vault Secrets User", "/vault")
     body = {"alg": "PS256", "value": DIGEST}
 
-    assert azure.vault("GET", "certificates/off").json()["attributes"]["enabled"] is False
+    for kind in ("certificates", "keys"):
+        assert azure.vault("GET", f"{kind}/off").json()["attributes"]["enabled"] is False
     assert error_of(azure.vault("POST", "keys/off/sign", body=body)) == (403, "Forbidden", "KeyDisabled")
     assert error_of(azure.vault("GET", "secrets/off")) == (403, "Forbidden", "SecretDisabled")
     azure.cloud.set_enabled("off", made.version, True)
@@ -441,16 +442,16 @@ def test_disabled_version_stays_readable_but_is_not_used(azure: Azure) -> None:
         azure.cloud.set_enabled("off", "0" * 32, False)
 
 
-@pytest.mark.parametrize(("start", "lasts"), [(-30, 10), (5, 30)])
-def test_key_signs_within_its_dates_only(azure: Azure, start: int, lasts: int) -> None:
+@pytest.mark.parametrize(("start", "lasts", "why"), [(-30, 10, "Expired"), (5, 30, "NotYetValid")])
+def test_key_signs_within_its_dates_only(azure: Azure, start: int, lasts: int, why: str) -> None:
     """Before and after its dates a certificate can be read, but its key and secret are of no use."""
     azure.cloud.create_certificate("old", key_type="RSA", exportable=True, valid_from_days=start, valid_days=lasts)
     azure.cloud.grant("airflow-worker", "Key Vault Secrets User", "/vault")
+    sign = azure.vault("POST", "keys/old/sign", body={"alg": "PS256", "value": DIGEST})
 
     assert azure.vault("GET", "certificates/old").ok
-    sign = azure.vault("POST", "keys/old/sign", body={"alg": "PS256", "value": DIGEST})
-    assert (sign.status_code, sign.json()["error"]["code"]) == (403, "Forbidden")
-    assert azure.vault("GET", "secrets/old").status_code == 403
+    assert error_of(sign) == (403, "Forbidden", f"Key{why}")
+    assert error_of(azure.vault("GET", "secrets/old")) == (403, "Forbidden", f"Secret{why}")
 
 
 def test_what_does_not_exist_is_not_found(azure: Azure, sdk: Sdk) -> None:

@@ -93,10 +93,14 @@ class Attributes:
     expires: int | None = None
 
     @property
-    def in_period(self) -> bool:
-        """Whether now lies within not_before and expires."""
-        now = time.time()
-        return (self.not_before is None or self.not_before <= now) and (self.expires is None or now < self.expires)
+    def has_begun(self) -> bool:
+        """Whether not_before has come."""
+        return self.not_before is None or self.not_before <= time.time()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether expires has passed."""
+        return self.expires is not None and self.expires <= time.time()
 
 
 @dataclass(frozen=True)
