@@ -113,7 +113,8 @@ def _declaration(name: str, value: object) -> dict[str, str]:
 
 def _destinations(properties: Mapping[str, Any]) -> set[str]:
     given = _object(properties.get("destinations", {}), "destinations")
-    return {DESTINATION, *(str(each.get("name")) for each in given.get("logAnalytics", []))}
+    workspaces = [_object(each, "logAnalytics") for each in given.get("logAnalytics", [])]
+    return {DESTINATION, *(str(each.get("name")) for each in workspaces)}
 
 
 def _read_flow(

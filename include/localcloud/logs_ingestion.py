@@ -45,8 +45,6 @@ EMPTY_BODY: Final = (500, "InternalServerError")
 TOO_LARGE_ON_THE_WIRE: Final = "ContentLengthLimitExceeded"
 TOO_LARGE_UNPACKED: Final = "PayloadSizeLimitExceeded"
 """Unverified in full: the source of this one cuts the name off after `PayloadSizeLimitExc`."""
-NOT_AN_ARRAY_IS_REFUSED: Final = True
-"""Users report that a single object gets a 204 and is lost; refused here, so that nobody comes to rely on it."""
 CODES: Final = {
     400: BAD_BODY,
     401: UNAUTHORIZED,

@@ -325,6 +325,12 @@ def test_body_that_is_no_array_of_objects_is_refused(sender: Sender, body: bytes
     assert sender.refusal(sender.send(body)) == (400, "InvalidPayload")
 
 
+def test_empty_array_is_accepted(cloud: LocalCloud, sender: Sender) -> None:
+    """An array without records is accepted and stores none."""
+    assert sender.send([]).status_code == 204
+    assert cloud.rows("Test_CL") == []
+
+
 def test_empty_body_is_an_error_of_the_service(sender: Sender) -> None:
     """An empty body gets a 500, as seen in Azure."""
     assert sender.refusal(sender.send(b""))[0] == 500
@@ -598,6 +604,7 @@ BAD_RULES: dict[str, tuple[Change, str]] = {
     ),
     "unknown stream": (lambda b: flow(b).update(streams=["Custom-Other"]), "'Custom-Other', which is not declared"),
     "unknown destination": (lambda b: flow(b).update(destinations=["x"]), "the destination 'x'"),
+    "destination": (lambda b: b["properties"].update(destinations={"logAnalytics": ["x"]}), "is not an object"),
     "unknown table": (
         lambda b: flow(b).update(outputStream="Custom-Other_CL"),
         "InvalidOutputTable: Table for output stream 'Custom-Other_CL' is not available for destination 'workspace'",
