@@ -87,6 +87,7 @@ class _Server:
             await stop.wait()
             await self._end(servers)
             await loop.run_in_executor(worker, cloud.store.close)
+            cloud.azure.close()
         (self._options.state / STATE_FILE).unlink(missing_ok=True)
 
     async def _listen(

@@ -39,13 +39,14 @@ def wait_until_gone(pid: int, seconds: float = 15.0) -> bool:
 
 
 def test_cloud_ends_with_its_context(tmp_path: Path) -> None:
-    """Leaving the context ends the process and removes its state file."""
+    """Leaving the context ends the process and removes its state file and private keys."""
     with LocalCloud(tmp_path, SMALL) as cloud:
         pid = cloud.pid
         assert is_running(pid)
 
     assert wait_until_gone(pid)
     assert not (tmp_path / "localcloud.json").exists()
+    assert not [file.name for file in tmp_path.iterdir() if file.suffix in (".pem", ".pfx") and file.name != "ca.pem"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -75,6 +75,7 @@ class Azure:
         self.certificates = CertificateAuthority()
         self.vault = Vault(f"https://keywatch-{secrets.token_hex(3)}{VAULT_DOMAIN}", self.certificates)
         self._cluster = Cluster()
+        self._files: tuple[Path, ...] = ()
         self._worker = OnPremisesWorker(ON_PREMISES, self.certificates)
         self._subscription_id = str(uuid.uuid4())
         self._namespace = f"keywatch-{secrets.token_hex(3)}{EVENT_HUBS_DOMAIN}"
@@ -107,6 +108,11 @@ class Azure:
         for name, role, scope in FIRST_GRANTS:
             self.authority.assignments.grant(self.directory.object_id(name), role, scope)
 
+    def close(self) -> None:
+        """Remove the files that `access` wrote."""
+        for file in self._files:
+            file.unlink(missing_ok=True)
+
     def access(self, folder: Path, identity_url: str) -> AzureAccess:
         """Write what lies on a worker's disk, and tell where everything is.
 
@@ -117,6 +123,7 @@ class Azure:
         pem_file, pfx_file = self._worker.write(folder)
         token_file = folder / FEDERATED_TOKEN_FILE
         write_private(token_file, self._cluster.token().encode("ascii"))
+        self._files = (pem_file, pfx_file, token_file)
         return AzureAccess(
             tenant_id=self.directory.home.id,
             tenant_domain=self.directory.home.domain,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -242,12 +243,11 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 
 def _form(request: Request) -> dict[str, str]:
     pairs = _pairs(request)
-    for name in dict(pairs):
-        if sum(each == name for each, _ in pairs) > 1:
-            raise AadstsError(
-                9000411, f"The request is not properly formatted. The parameter '{name[:40]}' is duplicated."
-            )
-    return dict(pairs)
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise AadstsError(9000411, f"The request is not properly formatted. The parameter '{name[:40]}' is duplicated.")
+    return form
 
 
 def _required(form: dict[str, str], name: str) -> str:

@@ -106,7 +106,7 @@ def _content_type(request: Request) -> str:
 def _broker_properties(request: Request) -> dict[str, Any]:
     try:
         properties = json.loads(request.headers.get("brokerproperties", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         properties = None
     if not isinstance(properties, dict):
         raise RefusedError(400, "BadRequest", "The BrokerProperties header is not a JSON object.")
@@ -119,7 +119,7 @@ def _events(request: Request, content_type: str) -> list[tuple[str, dict[str, An
         text = request.body.decode("utf-8")
         if content_type.partition(";")[0].strip().lower() != BATCH:
             return [(text, {})]
-        return [(each["Body"], dict(each.get("BrokerProperties") or {})) for each in json.loads(text)]
+        return [(str(each["Body"]), dict(each.get("BrokerProperties") or {})) for each in json.loads(text)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RefusedError(400, "BadRequest", "The body is not UTF-8, or not a batch of events.") from None
 

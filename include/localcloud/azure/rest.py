@@ -27,8 +27,8 @@ class RefusedError(Exception):
 
 def json_response(status: int, value: object, headers: Headers = (), error: str | None = None) -> Response:
     """Write a value as JSON, under an id of its own and not to be cached."""
-    common = (("Cache-Control", "no-cache"), ("x-ms-request-id", str(uuid.uuid4())))
-    return Response(status, json.dumps(value).encode(), JSON, (*common, *headers), error)
+    common = {"Cache-Control": "no-cache", "x-ms-request-id": str(uuid.uuid4())}
+    return Response(status, json.dumps(value).encode(), JSON, tuple((common | dict(headers)).items()), error)
 
 
 def error_response(refused: RefusedError, headers: Headers = ()) -> Response:
