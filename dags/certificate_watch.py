@@ -5,8 +5,8 @@ how long they last, whether Entra knows them, and whether a token can be had wit
 Log Analytics table `Azure_Certificate_CL`.
 
 **Steps.** `watch`, one per connection, tries every version that has not expired. `publish` delivers the rows.
-`verdict` fails the run when somebody must act, and notifies them: a version is not registered, the one that signs
-expires within the threshold, or no token can be had.
+`verdict` fails the run when somebody must act, and notifies them: the newest version gives no token, the one that
+signs expires within the threshold, or something could not be seen or delivered.
 
 **Before the first run.** The connections, and a destination; press *Test* on each. Who is notified is set in Airflow's
 configuration: `[keywatch] notifier`, any notifier of Airflow's, and `notifier_arguments`, as JSON.
@@ -14,7 +14,7 @@ configuration: `[keywatch] notifier`, any notifier of Airflow's, and `notifier_a
 **When it fails**
 - `verdict` is red: its log says, line by line, what to do. After it is done, trigger the DAG again.
 - `watch` is red: the connection itself is not usable; its log says why.
-- `publish` is red: the destination did not take the rows; clear it when that is mended. The verdict stands by itself.
+- `publish` is red: the destination did not take the rows; clear it and `verdict` when that is mended.
 """
 
 from __future__ import annotations
@@ -93,14 +93,16 @@ def certificate_watch() -> None:
         return steps.publish(params, run_id)
 
     @task(trigger_rule="all_done", retries=0, on_failure_callback=[notify])
-    def verdict(conn_ids: Any, watched: Any) -> str:
+    def verdict(conn_ids: Any, watched: Any, delivered: Any) -> str:
         from keywatch_airflow import certificate_watch as steps
 
-        return steps.verdict(conn_ids, watched)
+        return steps.verdict(conn_ids, watched, delivered)
 
     conn_ids = list_certificates()
     watched = watch.expand(conn_id=conn_ids)
-    watched >> publish() >> verdict(conn_ids, watched)
+    delivered = publish()
+    watched >> delivered
+    verdict(conn_ids, watched, delivered)
 
 
 certificate_watch()

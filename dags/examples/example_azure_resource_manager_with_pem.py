@@ -6,7 +6,7 @@ The worker is in no cloud, so it has a certificate in a file: a connection of ty
 **Before the first run.** Register the certificate on an application, and grant that application the role Reader on the
 subscription.
 
-**When it fails.** The log ends with one error that says what to do; the connection's *Test* button finds the step.
+**When it fails.** Press *Test* on the certificate connection: it finds the step and says what to do.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ key this tenant's vault may export: a connection of type `keyvault_certificate` 
 managed identity fetches it from the vault, and it signs for a token of the other tenant.
 
 **Before the first run.** In the other tenant, grant the application the role Azure Event Hubs Data Sender. In this one,
-grant the managed identity Key Vault Secrets User on that one secret: it exposes the private key.
+grant the managed identity Key Vault Secrets User on that one secret: it exposes the private key. Make a connection of
+type http whose host is `<namespace>.servicebus.windows.net` and whose schema is the event hub.
 
-**When it fails.** The log ends with one error that says what to do; the connection's *Test* button finds the step.
+**When it fails.** Press *Test* on the certificate connection: it finds the step and says what to do.
 """
 
 from __future__ import annotations
@@ -38,12 +39,11 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             title="Certificate connection",
             description="Of type keyvault_certificate.",
         ),
-        "event_hub_url": Param(
-            "https://contoso.servicebus.windows.net/audit",
+        "event_hub_conn_id": Param(
+            "event_hub",
             type="string",
-            pattern=r"^https://[a-z0-9-]+\.servicebus\.[a-z.]+/[A-Za-z0-9._-]+$",
-            title="Event Hub",
-            description="https://<namespace>.servicebus.windows.net/<event hub>",
+            title="Event Hub connection",
+            description="Of type http: its host the namespace, its schema the event hub.",
         ),
         "message": Param("Keywatch was here", type="string", title="Message", description="What the event says."),
     },
@@ -53,12 +53,15 @@ def example_event_hub_of_another_tenant() -> None:
 
     @task
     def send_event(params: Any = None, run_id: Any = None) -> int:
+        from airflow.sdk import BaseHook
+
         from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 
         hook = KeyVaultCertificateHook(params["certificate_conn_id"])
+        event_hub = BaseHook.get_connection(params["event_hub_conn_id"])
         # Source: Microsoft Learn, Event Hubs REST API, "Send event".
         response = hook.get_session().post(
-            f"{params['event_hub_url']}/messages",
+            f"https://{event_hub.host}/{event_hub.schema}/messages",
             json={"message": params["message"], "run": run_id},
             headers={
                 "Authorization": f"Bearer {hook.get_token('https://eventhubs.azure.net/.default')}",

@@ -3,10 +3,11 @@
 Many services outside Azure take a JSON Web Token signed by a certificate's key and answer with an access token (RFC
 7523, section 2.1). The hook signs it with whatever key the connection has; one on an HSM stays there.
 
-**Before the first run.** Give the service the certificate's public part, and find out what it wants as issuer, subject
-and audience.
+**Before the first run.** Give the service the certificate's public part. Make a connection of type http: the service's
+host, the name by which it knows us as login, and the path of its token endpoint as schema. Who may trigger this DAG
+chooses neither the host nor the claims.
 
-**When it fails.** The log ends with one error that says what to do; the connection's *Test* button finds the step.
+**When it fails.** Press *Test* on the certificate connection: it finds the step and says what to do.
 """
 
 from __future__ import annotations
@@ -37,27 +38,13 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             title="Certificate connection",
             description="Of type keyvault_certificate.",
         ),
-        "token_url": Param(
-            "https://api.example.com/oauth2/token",
+        "api_conn_id": Param(
+            "partner_api",
             type="string",
-            pattern="^https://",
-            title="Token URL",
-            description="Where the service takes assertions.",
+            title="API connection",
+            description="Of type http: its host, our name there as login, and the path of its token endpoint as schema.",
         ),
-        "api_url": Param(
-            "https://api.example.com/v1/status",
-            type="string",
-            pattern="^https://",
-            title="API",
-            description="What is fetched with the token.",
-        ),
-        "issuer": Param(
-            "keywatch",
-            type="string",
-            minLength=1,
-            title="Issuer",
-            description="By what name the service knows us; the subject, too.",
-        ),
+        "path": Param("/v1/status", type="string", pattern="^/", title="Path", description="What is fetched."),
         "algorithm": Param(
             "RS256", type="string", enum=["RS256", "PS256"], title="Algorithm", description="What the service accepts."
         ),
@@ -71,28 +58,26 @@ def example_jwt_for_any_api() -> None:
         import time
         import uuid
 
-        import requests
+        from airflow.sdk import BaseHook
 
         from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 
-        now = int(time.time())
+        api = BaseHook.get_connection(params["api_conn_id"])
+        base, now = f"https://{api.host}:{api.port or 443}", int(time.time())
         claims = {
-            "iss": params["issuer"],
-            "sub": params["issuer"],
-            "aud": params["token_url"],
+            "iss": api.login,
+            "sub": api.login,
+            "aud": f"{base}{api.schema}",
             "jti": str(uuid.uuid4()),
             "iat": now,
             "exp": now + 300,
         }
         hook = KeyVaultCertificateHook(params["certificate_conn_id"])
+        session = hook.get_session(str(api.host))
         assertion = hook.sign_jwt(claims, algorithm=params["algorithm"])
         grant = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
-        answer = requests.post(params["token_url"], data=grant, timeout=60)
-        answer.raise_for_status()
-        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        found = requests.get(params["api_url"], headers=headers, timeout=60)
-        found.raise_for_status()
-        return found.json()
+        token = session.post(f"{base}{api.schema}", data=grant).json()["access_token"]
+        return session.get(f"{base}{params['path']}", headers={"Authorization": f"Bearer {token}"}).json()
 
     call_the_api()
 

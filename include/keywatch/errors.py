@@ -42,9 +42,11 @@ class KeywatchError(Exception):
 
     Attributes:
         perhaps_done: Whether a request may have taken effect although no answer to it came.
+        retried: Whether as many attempts as are allowed have been made already, so that no outer loop makes more.
     """
 
     perhaps_done: bool = False
+    retried: bool = False
 
 
 class PermanentError(KeywatchError):

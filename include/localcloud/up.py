@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     home.mkdir(parents=True, exist_ok=True)
     console.step("Starting the local cloud: AWS and Azure on loopback, with real TLS")
     with LocalCloud(PROJECT / ".airflow" / "localcloud") as cloud:
-        env = airflow_environment(home, {})
+        env = airflow_environment(home, {}) | cloud.identity_environment()
         console.step("Preparing Airflow's database and connections")
         if not _prepare(env, home, cloud):
             return 1
@@ -72,7 +72,7 @@ def _print_welcome(running: Standalone, cloud: LocalCloud) -> None:
   accounts {accounts} and role {cloud.aws.role_name}.
   Then ask, from another terminal:
     .venv/bin/python -m localcloud query 'AWS_Access_Key_Report_CL | sort by KeyAgeDays_d desc | take 5'
-    .venv/bin/python -m localcloud requests action='POST /api/logs'
+    .venv/bin/python -m localcloud requests action='POST logs'
 
   Ctrl-C stops everything.
 """,

@@ -67,17 +67,18 @@ def publish(params: WatchParams, run_id: str) -> int:
     return accepted
 
 
-def verdict(conn_ids: Iterable[str] | None, watched: object) -> str:
+def verdict(conn_ids: Iterable[str] | None, watched: object, delivered: int | None) -> str:
     """Give the run's verdict.
 
     Args:
         conn_ids: What `list_certificates` returned.
         watched: What Airflow hands on of `watch`'s results.
+        delivered: What `publish` returned; None if it failed.
 
     Raises:
         CertificateAttentionError: Somebody must do something.
     """
-    return certificate_verdict(conn_ids or [], results_of(watched))
+    return certificate_verdict(conn_ids or [], results_of(watched), delivered)
 
 
 def _run(run_id: str) -> RunFolder[ObjectStoragePath]:

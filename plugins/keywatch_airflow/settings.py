@@ -76,13 +76,13 @@ def transport_of(extra: Mapping[str, Any], *, lab: bool) -> Transport:
 
 
 def https_url(host: str | None) -> str:
-    """Read a connection's host as a URL without a path; one without a scheme is meant as HTTPS.
+    """Read a connection's host as a URL without a path, in lower case; one without a scheme is meant as HTTPS.
 
     Raises:
         ConfigurationError: There is none, or it has a path.
     """
-    url = (host or "").strip().rstrip("/")
-    url = url if "://" in url else f"https://{url}"
+    url = (host or "").strip().rstrip("/").lower()
+    url = (url if "://" in url else f"https://{url}").removesuffix(":443")
     _, _, rest = url.partition("://")
     if not rest or set(rest) & set("/?#"):
         raise ConfigurationError("The connection's host is not the URL of a host alone. Enter https://<name>.<domain>.")

@@ -38,7 +38,10 @@ class Home:
 def make_home(path: Path, cloud: LocalCloud, more: Mapping[str, Mapping[str, Any]] | None = None) -> Home:
     """Make an Airflow home whose connections lead to a local cloud."""
     path.mkdir()
-    env = airflow_environment(path, connections(cloud) | dict(more or {}))
+    temporary = path / "tmp"
+    temporary.mkdir()
+    env = airflow_environment(path, connections(cloud) | dict(more or {})) | cloud.identity_environment()
+    env["TMPDIR"] = str(temporary)
     finished = airflow(env, "db", "migrate", capture_output=True)
     assert finished.returncode == 0, finished.stderr
     return Home(path, env, cloud)
@@ -158,13 +161,14 @@ def _has_dag(standalone: Standalone) -> bool:
 
 def _faulty_connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
     """Destination connections with one thing wrong each."""
-    good = connections(cloud)["azure_data_collector_default"]
-    impatient = good["extra"]["transport"] | {"attempts": 2, "backoff": 0.1}
+    kept = connections(cloud)["azure_data_collector_default"]
+    impatient = kept["extra"]["transport"] | {"attempts": 2, "backoff": 0.1}
     nowhere = impatient | {"proxy": f"http://127.0.0.1:{free_port()}"}
+    good = kept | {"password": cloud.second_workspace.shared_key, "extra": {"transport": impatient}}
     return {
-        "impatient": good | {"extra": {"transport": impatient}},
-        "wrong_key": good | {"password": cloud.second_workspace.shared_key},
-        "wrong_workspace": good | {"login": "00000000-0000-4000-8000-000000000000", "extra": {"transport": impatient}},
+        "impatient": good,
+        "wrong_key": good | {"password": cloud.workspace.shared_key},
+        "wrong_workspace": good | {"login": "00000000-0000-4000-8000-000000000000"},
         "unreachable": good | {"extra": {"transport": nowhere}},
         "outside": good | {"host": "collector.example.com"},
     }

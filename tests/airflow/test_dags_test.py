@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tests.airflow.conftest import DAG_ID, Home, make_home
 from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows, stored
 
 CHUNK_LIMIT = 20_000
+PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.([A-Za-z0-9_-]{8,})\.")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Finished:
     home: Home
     process: subprocess.CompletedProcess[str]
     chunks: list[RequestRecord]
+    signatures: int
 
 
 def dags_test(home: Home, **params: object) -> Finished:
@@ -34,8 +39,9 @@ def dags_test(home: Home, **params: object) -> Finished:
     conf = {"accounts": aws.account_ids, "role_name": aws.role_name, **params}
     home.cloud.reset()
     process = airflow(home.env, "dags", "test", DAG_ID, "-c", json.dumps(conf), capture_output=True)
-    chunks = [r for r in home.cloud.requests(action="POST /api/logs") if f"{r.log_type}_CL" == KEYS_TABLE]
-    return Finished(home, process, chunks)
+    chunks = [r for r in home.cloud.requests(action="POST logs") if f"{r.log_type}_CL" == KEYS_TABLE]
+    signatures = len([r for r in home.cloud.requests(action="keys/sign") if r.status == 200])
+    return Finished(home, process, chunks, signatures)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def assert_rows_equal_keys(cloud: LocalCloud) -> None:
     rows, audit = cloud.rows(KEYS_TABLE), cloud.rows(AUDIT_TABLE)
     assert {row["account_number_s"] for row in audit if row["Status_s"] == "ok"} == set(cloud.aws.account_ids)
     read_at = {row["account_number_s"]: row["SnapshotTime_t"] for row in audit}
-    assert expected_rows(cloud.keys(), cloud.root_keys(), read_at, rows[0]["RunId_s"]) == stored(rows)
+    assert expected_rows(cloud.keys(), cloud.root_keys(), read_at, rows[0]["RunId_s"], declared=True) == stored(rows)
 
 
 def test_small_chunks_store_every_key_once(at_debug: Finished) -> None:
@@ -69,7 +75,7 @@ def test_small_chunks_store_every_key_once(at_debug: Finished) -> None:
     assert at_debug.process.returncode == 0, at_debug.process.stdout[-3000:]
     assert_rows_equal_keys(at_debug.home.cloud)
     assert len(at_debug.chunks) > 10
-    assert max(chunk.body_bytes for chunk in at_debug.chunks) <= CHUNK_LIMIT
+    assert max(chunk.raw_bytes or 0 for chunk in at_debug.chunks) <= CHUNK_LIMIT
 
 
 def test_debug_run_shows_no_full_key_id_anywhere(at_debug: Finished) -> None:
@@ -93,18 +99,61 @@ def test_debug_run_shows_no_record_outside_staging(at_debug: Finished) -> None:
     assert found == {"keywatch"}
 
 
-def test_debug_run_shows_no_credential(at_debug: Finished) -> None:
-    """After a run at DEBUG level, no file holds the workspace's key or the AWS secret key, but for one line of Airflow.
+def leaks(path: Path, content: bytes, secrets: Iterable[bytes]) -> list[tuple[str, bytes]]:
+    """Find secrets, private keys, and tokens or assertions of Entra's in what a file holds."""
+    found = [(path.name, line[:80]) for line in content.splitlines() if any(secret in line for secret in secrets)]
+    found += [(path.name, match[0][:40]) for match in PRIVATE_KEY.finditer(content)]
+    return found + [(path.name, match[0][:40]) for match in JWT.finditer(content) if is_of_entra(match[1])]
+
+
+def is_of_entra(claims: bytes) -> bool:
+    """Tell a token or an assertion of Entra's from Airflow's own tokens."""
+    try:
+        read = base64.urlsafe_b64decode(claims + b"=" * (-len(claims) % 4))
+    except ValueError:
+        return False
+    return b"appid" in read or b"login.microsoftonline.com" in read
+
+
+def test_search_for_credentials_finds_them(home: Home) -> None:
+    """What the next test searches for it would find: a key, a token, an assertion."""
+    pem = Path(home.cloud.azure.pem_file).read_bytes()
+    claims = base64.urlsafe_b64encode(json.dumps({"aud": "https://login.microsoftonline.com/x"}).encode())
+    token = b"x eyJhbGciOiJQUzI1NiJ9." + claims.rstrip(b"=") + b".c2ln y"
+
+    assert leaks(Path("a"), pem, [])
+    assert leaks(Path("a"), token, [])
+    assert leaks(Path("a"), b"a hush b", [b"hush"])
+
+
+def test_debug_run_leaves_no_credential_of_azure_anywhere(at_debug: Finished) -> None:
+    """After a run at DEBUG level that the HSM signed for, no private key, assertion, token or workspace key is left.
+
+    Searched: the metadata database with its XComs, every log, the command's output, staging, and temporary files.
+    """
+    cloud = at_debug.home.cloud
+    secrets = [each.shared_key.encode() for each in (cloud.workspace, cloud.second_workspace)]
+    secrets.append(cloud.azure.identity_header.encode())
+    files = dict(at_debug.home.files())
+
+    found = [leak for path, content in files.items() for leak in leaks(path, content, secrets)]
+
+    assert at_debug.signatures >= 1
+    assert {"airflow.db", "output.log", "records.ndjson"} <= {path.name for path in files}
+    assert found == []
+
+
+def test_debug_run_shows_no_secret_key_of_aws(at_debug: Finished) -> None:
+    """After a run at DEBUG level, no file holds the AWS secret key, but for one line of Airflow.
 
     `airflow dags test` prints at DEBUG what it is told to mask (`MaskSecret`), in its own output alone.
     """
-    cloud = at_debug.home.cloud
-    secrets = [cloud.workspace.shared_key.encode(), cloud.aws.secret_access_key.encode()]
+    secret = at_debug.home.cloud.aws.secret_access_key.encode()
     found = [
         (path.name, line[:80])
         for path, content in at_debug.home.files()
         for line in content.splitlines()
-        if any(secret in line for secret in secrets) and b"msg=MaskSecret(" not in line
+        if secret in line and b"msg=MaskSecret(" not in line
     ]
     assert found == []
 
@@ -129,6 +178,6 @@ def test_default_limit_stores_every_key_once(home: Home, at_debug: Finished) -> 
 
 def test_dag_file_is_where_airflow_looks(home: Home) -> None:
     """Airflow finds exactly the DAGs of this folder, without an import error."""
-    files = {path.stem for path in (Path(__file__).parents[2] / "dags").glob("*.py")}
+    files = {path.stem for path in (Path(__file__).parents[2] / "dags").rglob("*.py")}
     finished = airflow(home.env, "dags", "list", "--local", "--output", "json", capture_output=True)
     assert {dag["dag_id"] for dag in json.loads(finished.stdout[finished.stdout.index("[{") :])} == files

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from keywatch_airflow.provider import get_provider_info
 from localcloud import Fault, FaultKind
+from localcloud.airflow_home import connections
 from tests.airflow.conftest import Airflow, task_instances, task_process, trigger, wait_for, wait_for_run
 from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows, stored
 
@@ -23,7 +27,7 @@ def expected(server: Airflow, run_id: str) -> list[dict[str, Any]]:
         for row in server.cloud.rows(AUDIT_TABLE)
         if row["Status_s"] == "ok"
     }
-    return expected_rows(server.cloud.keys(), server.cloud.root_keys(), read_at, run_id)
+    return expected_rows(server.cloud.keys(), server.cloud.root_keys(), read_at, run_id, declared=True)
 
 
 def all_accounts(server: Airflow) -> dict[str, Any]:
@@ -81,8 +85,8 @@ def test_refusal_ends_in_its_own_error(
     assert error in log
     assert words in log
     assert tries == [2 if transient else 1]
-    assert server.cloud.workspace.shared_key not in log
-    assert server.cloud.rows(KEYS_TABLE) == []
+    assert server.cloud.second_workspace.shared_key not in log
+    assert server.cloud.tables(server.cloud.second_workspace) == {}
 
 
 def test_denied_action_is_named(server: Airflow) -> None:
@@ -112,7 +116,7 @@ def test_denied_account_costs_that_account_only(server: Airflow) -> None:
 
 def test_oversize_records_are_kept_and_counted(server: Airflow) -> None:
     """Records that no chunk can carry go to the dead letters, are counted and named; all others are stored."""
-    run = server.run(chunk_limit=520)
+    run = server.run(chunk_limit=590)
     rows, [audit] = server.cloud.rows(KEYS_TABLE), server.cloud.rows(AUDIT_TABLE)
     folder = hashlib.sha256(run.id.encode()).hexdigest()[:8]
     letters = [
@@ -131,7 +135,7 @@ def test_oversize_records_are_kept_and_counted(server: Airflow) -> None:
 
 def test_lost_answer_is_the_only_duplicate(server: Airflow) -> None:
     """A chunk whose answer is lost after it was stored arrives twice, with the same RecordIds, and is counted."""
-    server.cloud.inject(Fault(FaultKind.DROP_AFTER, action="POST /api/logs", after=1))
+    server.cloud.inject(Fault(FaultKind.DROP_AFTER, action="POST logs", after=1))
     run = server.run(chunk_limit=4_000, in_flight=1)
     rows = server.cloud.rows(KEYS_TABLE)
     ids = [row["RecordId_s"] for row in rows]
@@ -144,7 +148,7 @@ def test_lost_answer_is_the_only_duplicate(server: Airflow) -> None:
 def test_killed_load_sends_only_what_has_no_receipt(server: Airflow) -> None:
     """After SIGKILL in the middle of loading, the retry sends no record again but those in flight at that moment."""
     in_flight = 2
-    server.cloud.inject(Fault(FaultKind.DELAY, action="POST /api/logs", seconds=0.4, count=None))
+    server.cloud.inject(Fault(FaultKind.DELAY, action="POST logs", seconds=0.4, count=None))
     run_id = trigger(server.standalone, all_accounts(server) | {"chunk_limit": 1_500, "in_flight": in_flight})
     wait_for(lambda: len(server.cloud.rows(KEYS_TABLE)) >= 10, every=0.1)
     [load] = [ti for ti in task_instances(server.standalone, run_id) if ti["task_id"] == "audit.load"]
@@ -152,12 +156,12 @@ def test_killed_load_sends_only_what_has_no_receipt(server: Airflow) -> None:
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     wait_for(lambda: not process.is_running())
-    before = [r for r in server.cloud.requests(action="POST /api/logs") if r.status == 200]
+    before = [r for r in server.cloud.requests(action="POST logs") if r.status == 204]
     server.cloud.clear_faults()
 
     run = wait_for_run(server.standalone, run_id)
 
-    requests = [r for r in server.cloud.requests(action="POST /api/logs") if r.log_type == "AWS_Access_Key_Report"]
+    requests = [r for r in server.cloud.requests(action="POST logs") if r.log_type == "AWS_Access_Key_Report"]
     sent = [record_id for request in requests for record_id in request.record_ids]
     twice, most = len(sent) - len(set(sent)), max(len(request.record_ids) for request in requests)
     assert run.state == "success"
@@ -198,27 +202,90 @@ def test_batch_killed_on_all_tries_is_reported(server: Airflow) -> None:
     assert len({row["account_number_s"] for row in server.cloud.rows(KEYS_TABLE)}) == 2
 
 
-def test_connection_form_and_test_button(server: Airflow) -> None:
-    """The connection type has its form in Airflow's hook metadata, and Test tells a right key from a wrong one."""
-    cloud = server.cloud
-    transport = {"proxy": cloud.proxy_url, "ca_bundle": str(cloud.ca_bundle)}
+FORMS = {
+    "keyvault_certificate": ("Azure Key Vault certificate", {"login": "Client ID", "host": "Vault URL"}),
+    "azure_logs_ingestion": ("Azure Log Analytics (Logs Ingestion)", {"host": "Endpoint"}),
+    "azure_data_collector": ("Azure Log Analytics (Data Collector)", {"login": "Workspace ID"}),
+}
+
+
+@pytest.mark.parametrize("conn_type", FORMS)
+def test_connection_form_is_what_the_ui_reads(server: Airflow, conn_type: str) -> None:
+    """Each connection type has its form in Airflow's hook metadata, with its own names for the standard fields."""
+    name, titles = FORMS[conn_type]
     [form] = [
         hook
         for hook in server.standalone.api("GET", "/connections/hook_meta", base="/ui")
-        if hook["connection_type"] == "azure_data_collector"
+        if hook["connection_type"] == conn_type
     ]
-    assert form["hook_name"] == "Azure Log Analytics (Data Collector)"
-    assert form["standard_fields"]["login"]["title"] == "Workspace ID"
-    assert {"log_type", "audit_log_type", "cloud", "transport", "lab"} == set(form["extra_fields"])
-    for key, accepted in ((cloud.workspace.shared_key, True), (cloud.second_workspace.shared_key, False)):
-        body = {
-            "connection_id": "tried",
-            "conn_type": "azure_data_collector",
-            "login": cloud.workspace.id,
-            "password": key,
-            "extra": str(transport).replace("'", '"').join(('{"transport": ', "}")),
-        }
-        answer = server.standalone.api("POST", "/connections/test", json=body)
-        assert answer["status"] is accepted, answer["message"]
-        assert key not in answer["message"]
-    assert cloud.tables() == {}
+    [described] = [each for each in get_provider_info()["connection-types"] if each["connection-type"] == conn_type]
+    assert form["hook_name"] == name
+    assert {field: form["standard_fields"][field]["title"] for field in titles} == titles
+    assert set(form["extra_fields"]) == set(described["conn-fields"])
+    assert all(field["schema"]["title"] for field in form["extra_fields"].values())
+
+
+def try_connection(server: Airflow, connection: Mapping[str, Any]) -> tuple[bool, str]:
+    """Press Test."""
+    body = {"connection_id": "tried", **connection, "extra": json.dumps(connection["extra"])}
+    answer = server.standalone.api("POST", "/connections/test", json=body)
+    return answer["status"], answer["message"]
+
+
+@pytest.mark.parametrize(
+    "conn_id", ["keyvault_certificate_default", "on_premises_certificate", "event_publisher_certificate"]
+)
+def test_test_button_signs_and_fetches_a_token(server: Airflow, conn_id: str) -> None:
+    """Whatever its source, a certificate that works is told so; one that is not registered fails at the last step."""
+    connection = connections(server.cloud)[conn_id]
+    wrong = connection | {"login": server.cloud.azure.applications["keywatch"].client_id}
+    if conn_id == "keyvault_certificate_default":
+        wrong = connection | {"login": server.cloud.azure.applications["on-premises"].client_id}
+
+    works, message = try_connection(server, connection)
+    refused, reason = try_connection(server, wrong | {"extra": connection["extra"]})
+
+    assert works, message
+    assert "signs, and Entra gives a token" in message
+    assert not refused
+    assert "Step 4 of 4, get a token" in reason
+
+
+def test_test_button_names_the_step_that_failed(server: Airflow) -> None:
+    """A certificate that is not there, and one that the machine may not sign with, fail at their own steps."""
+    connection = connections(server.cloud)["keyvault_certificate_default"]
+    missing = connection | {"extra": connection["extra"] | {"certificate": "no-such-certificate"}}
+    assert "Step 1 of 4, find the certificate" in try_connection(server, missing)[1]
+
+    server.cloud.revoke("airflow-worker", "Key Vault Crypto User", "/vault")
+    works, message = try_connection(server, connection)
+    assert not works
+    assert "Step 3 of 4, sign" in message
+    assert "Key Vault Crypto User" in message
+
+
+def test_test_button_of_a_rule_sees_its_role(server: Airflow) -> None:
+    """A rule that takes the token is told so, without storing anything; without the role, the role is named."""
+    connection = connections(server.cloud)["azure_logs_ingestion_default"]
+    works, message = try_connection(server, connection)
+    assert works, message
+    assert server.cloud.rows(KEYS_TABLE) == []
+
+    server.cloud.revoke("keywatch", "Monitoring Metrics Publisher", "/dcr")
+    works, message = try_connection(server, connection)
+    assert not works
+    assert "Monitoring Metrics Publisher" in message
+
+
+def test_test_button_tells_a_right_workspace_key_from_a_wrong_one(server: Airflow) -> None:
+    """The Data Collector's key is tried, from the connection or from the vault, and never shown."""
+    cloud = server.cloud
+    kept = connections(cloud)["azure_data_collector_default"]
+    given = kept | {"extra": {"transport": kept["extra"]["transport"]}, "password": cloud.second_workspace.shared_key}
+    wrong = given | {"password": cloud.workspace.shared_key}
+    assert try_connection(server, kept)[0]
+    assert try_connection(server, given)[0]
+    works, message = try_connection(server, wrong)
+    assert not works
+    assert cloud.workspace.shared_key not in message
+    assert cloud.tables(cloud.second_workspace) == {}

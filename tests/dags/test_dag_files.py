@@ -16,6 +16,7 @@ from tests.dags.dag_bag import DAG_FILES
 
 MOST_LINES = 150
 MOST_STATEMENTS = 3
+MOST_STATEMENTS_OF_AN_EXAMPLE = 12
 HEAVY = frozenset(
     {"boto3", "botocore", "azure", "msal", "requests", "cryptography", "keywatch_airflow", "localcloud", "pandas"}
 )
@@ -82,10 +83,9 @@ def test_dag_file_is_short(file: Path) -> None:
 
 @every_file
 def test_dag_file_holds_wiring_alone(file: Path) -> None:
-    """No function in a DAG file does more than call one thing and hand on what it gives."""
-    assert {
-        function.name: count for function in functions(file) if (count := statements(function)) > MOST_STATEMENTS
-    } == {}
+    """No function in a DAG file does more than call one thing and hand on what it gives; an example may show more."""
+    most = MOST_STATEMENTS_OF_AN_EXAMPLE if file.parent.name == "examples" else MOST_STATEMENTS
+    assert {function.name: count for function in functions(file) if (count := statements(function)) > most} == {}
 
 
 @every_file

@@ -100,7 +100,10 @@ def test_data_collector_form_has_a_widget_per_extra() -> None:
     widgets = providers_manager()._connection_form_widgets_from_metadata
 
     ours = {name: widget for name, widget in widgets.items() if "azure_data_collector" in name}
-    expected = {"log_type", "audit_log_type", "cloud", "transport", "lab"}
+    expected = {
+        *("key_secret", "vault_identity", "vault_identity_client_id"),
+        *("log_type", "audit_log_type", "certificate_log_type", "cloud", "transport", "lab"),
+    }
     assert {f"extra__azure_data_collector__{name}" for name in expected} == set(ours)
     assert all(widget.field["description"] and widget.field["schema"]["title"] for widget in ours.values())
 
@@ -110,7 +113,9 @@ def test_form_fields_allow_what_the_library_allows() -> None:
     fields = conn_fields("azure_data_collector")
 
     assert list(AZURE_CLOUDS) == fields["cloud"]["schema"]["enum"]
-    assert {f"^{LOG_TYPE.pattern}$"} == {fields[name]["schema"]["pattern"] for name in ("log_type", "audit_log_type")}
+    assert {f"^{LOG_TYPE.pattern}$"} == {
+        fields[name]["schema"]["pattern"] for name in ("log_type", "audit_log_type", "certificate_log_type")
+    }
 
 
 def test_settings_have_their_defaults_without_any_configuration() -> None:
@@ -124,5 +129,5 @@ def test_settings_are_all_described() -> None:
     """Every option of section [keywatch] has a description, a type and the version that brought it."""
     options = get_provider_info()["config"]["keywatch"]["options"]
 
-    assert {"staging", "staging_retention_days", "allow_lab"} == set(options)
+    assert {"staging", "staging_retention_days", "notifier", "notifier_arguments", "allow_lab"} == set(options)
     assert all(option["description"] and option["type"] and option["version_added"] for option in options.values())

@@ -21,6 +21,8 @@ from keywatch.errors import (
 NOT_REGISTERED: Final = 700027
 UNUSABLE: Final = frozenset({1000502, 7000214, 5002738})
 TRANSIENT: Final = frozenset({90033, 50196})
+REASON: Final = re.compile(r"\[Reason - ([^\]\n]{1,200}?)\.?[,\]]")
+"""How the text of AADSTS700027 says whether the key is missing, expired, or another one has signed."""
 NEVER_PRINTED: Final = re.compile(r"ey[A-Za-z0-9_-]{10,}|[^\x20-\x7e]")
 """What a description must not bring into a log: anything that looks like a token, and control characters."""
 
@@ -95,12 +97,24 @@ def token_error(answer: Mapping[str, Any], request: TokenRequest) -> KeywatchErr
     label = f"AADSTS{code}" if code else str(answer.get("error", "no code"))[:60]
     message = f"Entra refuses a token: {reason} ({label}{_trace(answer)})."
     if code == NOT_REGISTERED:
-        return CertificateNotRegisteredError(message)
+        return _by_reason(answer, message, request)
     if code in UNUSABLE:
         return CertificateUnusableError(message)
     if code in TRANSIENT or answer.get("error") == "temporarily_unavailable":
         return ServiceUnavailableError(message)
     return TokenRefusedError(message, code)
+
+
+def _by_reason(answer: Mapping[str, Any], message: str, request: TokenRequest) -> KeywatchError:
+    """Tell what else AADSTS700027 stands for: its text gives a reason in brackets."""
+    reason = REASON.search(str(answer.get("error_description") or ""))
+    if reason is None or "not found" in reason[1]:
+        return CertificateNotRegisteredError(message)
+    return CertificateUnusableError(
+        f"Entra refuses a token: {request.certificate} (thumbprint {request.thumbprint}) is registered, but "
+        f"{NEVER_PRINTED.sub('…', reason[1]).strip()}: issue a new version and register it (AADSTS{NOT_REGISTERED}"
+        f"{_trace(answer)})."
+    )
 
 
 def _described(answer: Mapping[str, Any]) -> str:

@@ -31,10 +31,13 @@ def check_certificate(credential: AssertionCredential, source: CertificateSource
     signing = _step("2 of 4, fetch a version that can be used", lambda: credential.signing)
     _step("3 of 4, sign", lambda: sign_jwt(signing, {"purpose": "connection test"}))
     _step("4 of 4, get a token", lambda: credential.get_token(scope))
-    return (
-        f"{source.name}: version {signing.version}, thumbprint {signing.thumbprint}, signs, and Entra gives a token. "
-        f"It expires on {signing.expires:%Y-%m-%d}."
-    )
+    seen = f"{source.name}: version {credential.accepted} signs, and Entra gives a token."
+    if credential.accepted != signing.version:
+        return (
+            f"{seen} It stands in for version {signing.version} (thumbprint {signing.thumbprint}), which gives none: "
+            "register that one on the application."
+        )
+    return f"{seen} Its thumbprint is {signing.thumbprint}, and it expires on {signing.expires:%Y-%m-%d}."
 
 
 def _step(name: str, work: Callable[[], T]) -> T:

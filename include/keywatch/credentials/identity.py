@@ -9,6 +9,7 @@ from azure.core.credentials import TokenCredential
 
 from keywatch.errors import ConfigurationError, IdentityError
 from keywatch.transport import AzureCloud, Transport
+from keywatch.transport.azure_core import NO_RETRIES
 from keywatch.transport.http import azure_core_transport, identity_session
 
 
@@ -60,7 +61,9 @@ def identity_credential(
             return ManagedIdentityCredential(transport=network, **chosen)
         case IdentityKind.WORKLOAD:
             try:
-                return WorkloadIdentityCredential(transport=network, authority=cloud.authority_host, **chosen)
+                return WorkloadIdentityCredential(
+                    transport=network, authority=cloud.authority_host, **NO_RETRIES, **chosen
+                )
             except ValueError as error:
                 raise IdentityError(
                     "This machine has no workload identity: AZURE_TENANT_ID, AZURE_CLIENT_ID and "

@@ -22,7 +22,6 @@ class MsalClient:
         application: Whose tokens are asked for.
         signing: The version.
         http: Reaches Entra.
-        cache: Where tokens are kept.
         assertion: Makes the assertion for a token endpoint.
         cae: Whether tokens are for callers that can answer claims challenges.
 
@@ -35,7 +34,6 @@ class MsalClient:
         application: Application,
         signing: SigningCertificate,
         http: EntraHttp,
-        cache: msal.TokenCache,
         assertion: Callable[[str], str],
         *,
         cae: bool,
@@ -48,7 +46,6 @@ class MsalClient:
                 authority=application.authority,
                 client_credential={"client_assertion": lambda context: assertion(context["token_endpoint"])},
                 client_capabilities=["CP1"] if cae else None,
-                token_cache=cache,
                 http_client=http,
                 instance_discovery=False,
             )
@@ -61,7 +58,7 @@ class MsalClient:
             ) from error
 
     def token(self, scopes: list[str], claims: str | None, certificate: str) -> AccessTokenInfo:
-        """Return a token from memory or from Entra.
+        """Ask Entra for a token, unless this client holds one that lasts.
 
         Raises:
             KeywatchError: Entra cannot be asked, or refuses.

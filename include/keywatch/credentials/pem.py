@@ -47,8 +47,8 @@ class PemFile:
             ),
         )
 
-    def load(self, version: CertificateVersion) -> SigningCertificate:
-        """Read certificate and key.
+    def load(self, version: CertificateVersion) -> SigningCertificate:  # noqa: ARG002 - a file holds one version
+        """Read certificate and key, whichever version the file holds by now.
 
         Raises:
             CertificateUnavailableError: The file cannot be read as certificate and key.
@@ -61,7 +61,7 @@ class PemFile:
             chain=found.chain,
             private_key=found.private_key,
             key_id=str(self.file),
-            version=version.version,
+            version=f"{found.certificate.serial_number:x}",
         )
 
     def _read(self) -> KeyMaterial:

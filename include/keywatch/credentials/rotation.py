@@ -1,7 +1,7 @@
 """Which version of a certificate signs: rotation without an outage.
 
 A new version appears in the vault before or after it is registered on the application, or never is. The newest is
-tried first; while Entra does not know it, the newest that last worked signs, and the new one gets its turn again later.
+tried first; while it gives no token, the newest that last worked signs, and the new one gets its turn again later.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from keywatch.credentials.certificate import CertificateSource, CertificateVersion, SigningCertificate
-from keywatch.errors import CertificateUnusableError, TransientError
+from keywatch.credentials.single_flight import SingleFlight
+from keywatch.errors import CertificateUnusableError, KeywatchError
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +23,13 @@ LISTED_FOR: Final = 540.0
 """Seconds after which the source is asked again for its versions: when a new assertion is due."""
 
 REFUSED_FOR: Final = 300.0
-"""Seconds before a version that Entra did not know is tried first again."""
+"""Seconds before a version that gave no token is tried first again."""
 
 
 class Rotation:
     """The versions of one certificate, in the order in which to try them. Threads may share it.
+
+    The lock is held for a moment only; who needs what the source is being asked for waits for that one answer.
 
     Args:
         source: Where they come from.
@@ -45,6 +48,8 @@ class Rotation:
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._listing = SingleFlight[tuple[CertificateVersion, ...]]()
+        self._loading = SingleFlight[SigningCertificate]()
         self._listed: tuple[CertificateVersion, ...] = ()
         self._listed_at = 0.0
         self._loaded: dict[str, SigningCertificate] = {}
@@ -56,23 +61,31 @@ class Rotation:
         """The certificate, for messages."""
         return self._source.name
 
-    def candidates(self) -> list[CertificateVersion]:
+    @property
+    def accepted(self) -> str | None:
+        """The version that Entra accepted last; None if it has accepted none yet."""
+        return self._worked
+
+    def candidates(self, *, afresh: bool = False) -> list[CertificateVersion]:
         """Return the versions that may sign now, the one to try first at the head.
+
+        Args:
+            afresh: Whether to ask the source even if that is not due.
 
         Raises:
             CertificateUnusableError: There is none: each is expired, not yet valid or disabled.
-            KeywatchError: The source cannot be asked.
+            KeywatchError: The source cannot be asked, and has never been.
         """
+        versions, now = self._versions(afresh=afresh), self._clock()
+        usable = [each for each in versions if each.obstacle(now) is None]
+        if not usable:
+            raise CertificateUnusableError(
+                f"{self.name} cannot be used: "
+                + "; ".join(f"version {each.version} {each.obstacle(now)}" for each in versions[:5])
+                + ". Issue a new version and register it on the application, or enable one."
+            )
+        newest = usable[0].version
         with self._lock:
-            versions = self._versions()
-            usable = [each for each in versions if each.obstacle(self._clock()) is None]
-            if not usable:
-                raise CertificateUnusableError(
-                    f"{self.name} cannot be used: "
-                    + "; ".join(f"version {each.version} {each.obstacle(self._clock())}" for each in versions[:5])
-                    + ". Issue a new version and register it on the application, or enable one."
-                )
-            newest = usable[0].version
             return sorted(
                 usable,
                 key=lambda each: (
@@ -89,9 +102,8 @@ class Rotation:
             KeywatchError: The source's.
         """
         with self._lock:
-            if version.version not in self._loaded:
-                self._loaded[version.version] = self._source.load(version)
-            return self._loaded[version.version]
+            known = self._loaded.get(version.version)
+        return known or self._loading.do(version.version, lambda: self._load(version))
 
     def worked(self, version: CertificateVersion) -> None:
         """Note that Entra accepted a version."""
@@ -100,7 +112,7 @@ class Rotation:
             self._refused.pop(version.version, None)
 
     def refused(self, version: CertificateVersion) -> None:
-        """Note that Entra does not know a version."""
+        """Note that a version gave no token."""
         with self._lock:
             self._refused[version.version] = self._monotonic()
 
@@ -108,15 +120,28 @@ class Rotation:
         since = self._refused.get(version)
         return since is not None and self._monotonic() - since < REFUSED_FOR
 
-    def _versions(self) -> tuple[CertificateVersion, ...]:
-        """List the versions anew when that is due; while the source cannot be asked, what it said before is used."""
-        if self._listed and self._monotonic() - self._listed_at < LISTED_FOR:
-            return self._listed
+    def _load(self, version: CertificateVersion) -> SigningCertificate:
+        loaded = self._source.load(version)
+        with self._lock:
+            return self._loaded.setdefault(version.version, loaded)
+
+    def _versions(self, *, afresh: bool) -> tuple[CertificateVersion, ...]:
+        with self._lock:
+            due = not self._listed or self._monotonic() - self._listed_at >= LISTED_FOR
+            known = self._listed
+        return self._listing.do("versions", self._list) if due or afresh else known
+
+    def _list(self) -> tuple[CertificateVersion, ...]:
+        """Ask the source for its versions; while it cannot be asked, what it said before is used."""
         try:
-            self._listed = self._source.versions()
-        except TransientError as error:
-            if not self._listed:
-                raise
-            log.warning("%s cannot be asked for new versions, going on with the known ones: %s", self.name, error)
-        self._listed_at = self._monotonic()
-        return self._listed
+            listed = self._source.versions()
+        except KeywatchError as error:
+            with self._lock:
+                if not self._listed:
+                    raise
+                self._listed_at = self._monotonic()
+                log.warning("%s cannot be asked for its versions, going on with the known ones: %s", self.name, error)
+                return self._listed
+        with self._lock:
+            self._listed, self._listed_at = listed, self._monotonic()
+            return listed

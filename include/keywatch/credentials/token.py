@@ -20,7 +20,14 @@ from keywatch.credentials.entra_http import EntraHttp
 from keywatch.credentials.msal_client import MsalClient
 from keywatch.credentials.rotation import Rotation
 from keywatch.credentials.single_flight import SingleFlight
-from keywatch.errors import CertificateNotRegisteredError, ConfigurationError, PermanentError
+from keywatch.errors import (
+    CertificateNotRegisteredError,
+    CertificateUnavailableError,
+    CertificateUnusableError,
+    ConfigurationError,
+    KeywatchError,
+    PermanentError,
+)
 from keywatch.transport import Transport
 from keywatch.transport.retry import retrying
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
@@ -29,6 +36,15 @@ log = logging.getLogger(__name__)
 
 ASSERTION_REUSED_FOR: Final = 540
 """Seconds that one assertion is shown again, for whatever scope; a minute less than it is valid."""
+
+FRESH_FOR: Final = 300.0
+"""Seconds that a token in memory must last to be handed out without a thought, as MSAL and azure-identity have it."""
+
+LAST_SECONDS: Final = 30.0
+"""Seconds that a token must last to be handed out because no new one can be had."""
+
+OF_ONE_VERSION: Final = (CertificateNotRegisteredError, CertificateUnavailableError, CertificateUnusableError)
+"""What is wrong with one version of a certificate, and may not be with another."""
 
 
 def check_claims(claims: str) -> None:
@@ -49,7 +65,7 @@ class AssertionCredential:
     """An azure-core `TokenCredential` whose secret is a signature. Threads may share it.
 
     Tokens are kept in memory alone. However many threads ask for a scope, one request is made; one assertion serves
-    all scopes until it is nearly over.
+    all scopes until it is nearly over. While a token lasts, no outage of the vault or of Entra is noticed.
 
     Args:
         application: Whose tokens are asked for.
@@ -75,20 +91,27 @@ class AssertionCredential:
         self._clock = clock
         self._http = EntraHttp(transport, application.hosts)
         self._rotation = Rotation(source, clock=clock)
-        self._flights = SingleFlight[AccessTokenInfo]()
-        self._lock = threading.RLock()
-        self._caches = {cae: msal.TokenCache() for cae in (False, True)}
-        self._assertions: dict[tuple[str, str], msal.AutoRefresher] = {}
+        self._lock = threading.Lock()
+        self._tokens: dict[tuple[tuple[str, ...], bool], AccessTokenInfo] = {}
         self._clients: dict[tuple[str, bool], MsalClient] = {}
+        self._assertions: dict[tuple[str, str], msal.AutoRefresher] = {}
+        self._asking = SingleFlight[AccessTokenInfo]()
+        self._starting = SingleFlight[MsalClient]()
+        self._signing = SingleFlight[str]()
 
     @property
     def signing(self) -> SigningCertificate:
-        """The certificate that signs now, with its private key.
+        """The certificate that is first to sign now, with its private key.
 
         Raises:
             KeywatchError: The source cannot be asked, or has none that can be used.
         """
         return self._rotation.load(self._rotation.candidates()[0])
+
+    @property
+    def accepted(self) -> str | None:
+        """The version of the certificate that Entra accepted last; None if it has accepted none yet."""
+        return self._rotation.accepted
 
     def load(self, version: CertificateVersion) -> SigningCertificate:
         """Return one version of the certificate, with its private key.
@@ -115,7 +138,7 @@ class AssertionCredential:
             enable_cae: Whether the caller can answer such challenges (Continuous Access Evaluation).
 
         Raises:
-            ConfigurationError: No scope is given, or another tenant.
+            ConfigurationError: No scope is given, another tenant, or claims that are no JSON.
             CertificateNotRegisteredError: No usable version of the certificate is registered on the application.
             CertificateUnusableError: Every version is expired, not yet valid or disabled.
             TokenRefusedError: Entra refuses.
@@ -147,7 +170,10 @@ class AssertionCredential:
         claims, cae = options.get("claims"), bool(options.get("enable_cae"))
         if claims:
             check_claims(claims)
-        return self._flights.do((scopes, claims, cae), lambda: self._acquire(scopes, claims, cae=cae))
+            return self._asking.do((scopes, claims, cae), lambda: self._acquire(scopes, claims, cae=cae))
+        return self._held(scopes, cae, FRESH_FOR) or self._asking.do(
+            (scopes, cae), lambda: self._renew(scopes, cae=cae)
+        )
 
     def try_version(self, version: CertificateVersion, scope: str) -> AccessTokenInfo:
         """Ask Entra for a token with one version of the certificate, whatever other versions and memory hold.
@@ -158,7 +184,7 @@ class AssertionCredential:
         signing = self._rotation.load(version)
 
         def ask() -> AccessTokenInfo:
-            client = self._new_client(signing, msal.TokenCache(), lambda to: self._sign(signing, to), cae=False)
+            client = MsalClient(self._application, signing, self._http, lambda to: self._sign(signing, to), cae=False)
             return client.token([scope], None, self._rotation.name)
 
         return retrying(self._transport, log)(ask)
@@ -187,49 +213,90 @@ class AssertionCredential:
                 "connection with an application of that tenant."
             )
 
+    def _held(self, scopes: tuple[str, ...], cae: bool, seconds: float) -> AccessTokenInfo | None:  # noqa: FBT001 - part of the key
+        """Return the token in memory, if it lasts so many seconds more."""
+        with self._lock:
+            held = self._tokens.get((scopes, cae))
+        return held if held and held.expires_on - self._clock().timestamp() > seconds else None
+
+    def _renew(self, scopes: tuple[str, ...], *, cae: bool) -> AccessTokenInfo:
+        """Ask for a new token; while that fails, the old one serves to its end."""
+        fresh = self._held(scopes, cae, FRESH_FOR)
+        if fresh:
+            return fresh
+        try:
+            return self._acquire(scopes, None, cae=cae)
+        except KeywatchError as error:
+            held = self._held(scopes, cae, LAST_SECONDS)
+            if held is None:
+                raise
+            log.warning("No new token can be had, the old one serves to its end: %s", error)
+            return held
+
     def _acquire(self, scopes: tuple[str, ...], claims: str | None, *, cae: bool) -> AccessTokenInfo:
-        candidates = self._rotation.candidates()
-        for version in candidates:
-            signing = self._rotation.load(version)
-
-            def ask(signing: SigningCertificate = signing) -> AccessTokenInfo:
-                return self._client(signing, cae=cae).token(list(scopes), claims, self._rotation.name)
-
-            try:
-                found = retrying(self._transport, log)(ask)
-            except PermanentError as error:
-                self._forget(version)
-                if not isinstance(error, CertificateNotRegisteredError):
+        """Ask Entra, with one version of the certificate after another."""
+        tried: set[str] = set()
+        problems: list[KeywatchError] = []
+        for afresh in (False, True):
+            candidates = [each for each in self._rotation.candidates(afresh=afresh) if each.version not in tried]
+            for version in candidates:
+                tried.add(version.version)
+                try:
+                    found = self._by_version(version, scopes, claims, cae=cae)
+                except OF_ONE_VERSION as error:
+                    self._rotation.refused(version)
+                    problems.append(error)
+                    log.warning("%s Other versions are tried.", error)
+                    continue
+                except KeywatchError as error:
+                    error.perhaps_done = False  # a token asked for twice harms nobody
                     raise
-                self._rotation.refused(version)
-                if version is candidates[-1]:
-                    raise
-                log.warning("%s Meanwhile an earlier version signs.", error)
-            else:
                 self._rotation.worked(version)
+                with self._lock:
+                    self._tokens[scopes, cae] = found
                 return found
-        raise AssertionError("there is at least one candidate")
+        raise problems[0]
+
+    def _by_version(
+        self, version: CertificateVersion, scopes: tuple[str, ...], claims: str | None, *, cae: bool
+    ) -> AccessTokenInfo:
+        signing = self._rotation.load(version)
+
+        def ask() -> AccessTokenInfo:
+            try:
+                return self._client(signing, cae=cae).token(list(scopes), claims, self._rotation.name)
+            except KeywatchError as error:
+                self._forget(version, assertion=isinstance(error, PermanentError))
+                raise
+
+        return retrying(self._transport, log)(ask)
 
     def _client(self, signing: SigningCertificate, *, cae: bool) -> MsalClient:
-        with self._lock:
-            key = signing.version, cae
-            if key not in self._clients:
-                self._clients[key] = self._new_client(
-                    signing, self._caches[cae], lambda to: self._assertion(signing, to), cae=cae
-                )
-            return self._clients[key]
+        def start() -> MsalClient:
+            with self._lock:
+                known = self._clients.get((signing.version, cae))
+            if known:
+                return known
+            client = MsalClient(
+                self._application, signing, self._http, lambda to: self._assertion(signing, to), cae=cae
+            )
+            with self._lock:
+                self._clients[signing.version, cae] = client
+            return client
 
-    def _new_client(
-        self, signing: SigningCertificate, cache: msal.TokenCache, assertion: Callable[[str], str], *, cae: bool
-    ) -> MsalClient:
-        return MsalClient(self._application, signing, self._http, cache, assertion, cae=cae)
+        return self._starting.do((signing.version, cae), start)
 
-    def _forget(self, version: CertificateVersion) -> None:
-        """Drop what answered with a refusal: MSAL would repeat an HTTP 400 from memory for a minute."""
+    def _forget(self, version: CertificateVersion, *, assertion: bool) -> None:
+        """Drop the clients that met a failure: MSAL would repeat an HTTP 400 from memory for a minute.
+
+        Args:
+            version: Whose clients.
+            assertion: Whether to drop the assertion too, because it may be what was refused.
+        """
         with self._lock:
             for cae in (False, True):
                 self._clients.pop((version.version, cae), None)
-            for key in [key for key in self._assertions if key[0] == version.version]:
+            for key in [key for key in self._assertions if assertion and key[0] == version.version]:
                 del self._assertions[key]
 
     def _assertion(self, signing: SigningCertificate, audience: str) -> str:
@@ -239,7 +306,7 @@ class AssertionCredential:
                 (signing.version, audience),
                 msal.AutoRefresher(lambda: self._sign(signing, audience), expires_in=ASSERTION_REUSED_FOR),
             )
-            return str(refresher())
+        return self._signing.do((signing.version, audience), lambda: str(refresher()))
 
     def _sign(self, signing: SigningCertificate, audience: str) -> str:
         self._application.hosts.require(audience)

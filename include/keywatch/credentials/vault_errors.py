@@ -9,9 +9,11 @@ import re
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
+from keywatch.credentials.aadsts import NEVER_PRINTED
 from keywatch.errors import (
     CertificateUnavailableError,
     CertificateUnusableError,
@@ -56,6 +58,8 @@ def vault_error(error: AzureError, host: str, operation: Operation, name: str) -
         return azure_core_error(error, host)
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         return _no_identity(error)
+    if _answering_host(error) != host:
+        return _refused_identity(error)
     if error.status_code == HTTPStatus.UNAUTHORIZED:
         return IdentityError(
             f"{host} does not accept the token of this machine's identity. Is the identity in the vault's tenant?"
@@ -74,11 +78,35 @@ def _no_identity(error: ClientAuthenticationError) -> KeywatchError:
     """Say why azure-identity has no token; what the platform fails at for the moment is worth another try."""
     first = (error.message or "").strip().splitlines()[0][:300] if error.message else type(error).__name__
     if PASSING.search(first):
-        return ServiceUnavailableError(f"This machine's identity cannot be had at the moment: {first}")
+        passing = ServiceUnavailableError(f"This machine's identity cannot be had at the moment: {first}")
+        passing.retried = True  # by azure-identity, as patiently as the platform wants it
+        return passing
     return IdentityError(
         f"This machine has no identity that reaches the vault: {first} Choose on the connection how the vault is "
         "reached (managed identity, workload identity or the default chain), and assign that identity to this machine."
     )
+
+
+def _answering_host(error: HttpResponseError) -> str:
+    """Return who answered: the vault, or Entra when this machine's identity is a workload's."""
+    request = getattr(error.response, "request", None)
+    return (urlsplit(request.url).hostname or "") if request is not None else ""
+
+
+def _refused_identity(error: HttpResponseError) -> KeywatchError:
+    status = error.status_code or 0
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return azure_core_error(error, _answering_host(error))
+    return IdentityError(
+        f"{_answering_host(error)} gives this machine's identity no token: {described(error)} For a workload identity, "
+        "add a federated credential for its service account to the application."
+    )
+
+
+def described(error: HttpResponseError) -> str:
+    """Return the first line of what a service said, without anything that looks like a token."""
+    lines = (error.message or "").strip().splitlines() or [f"HTTP {error.status_code}."]
+    return NEVER_PRINTED.sub("…", lines[0])[:300]
 
 
 def _forbidden(error: HttpResponseError, host: str, operation: Operation, name: str) -> KeywatchError:

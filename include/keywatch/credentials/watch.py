@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from keywatch.credentials.certificate import CertificateSource, CertificateVersion
 from keywatch.credentials.token import AssertionCredential
-from keywatch.errors import CertificateNotRegisteredError, KeywatchError
+from keywatch.errors import CertificateNotRegisteredError, KeywatchError, TransientError
 
 SECONDS_PER_DAY = 86_400
 
@@ -66,6 +66,7 @@ def watch_versions(
         A state for each.
 
     Raises:
+        TransientError: The vault or Entra cannot be asked now.
         KeywatchError: The versions cannot be listed.
     """
     for position, version in enumerate(source.versions()):
@@ -85,6 +86,8 @@ def _state(
             thumbprint = credential.load(version).thumbprint
             credential.try_version(version, scope)
             registration = Registration.REGISTERED
+        except TransientError:
+            raise
         except CertificateNotRegisteredError as error:
             registration, problem = Registration.MISSING, str(error)
         except KeywatchError as error:

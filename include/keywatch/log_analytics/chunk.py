@@ -73,7 +73,7 @@ def pack(
     """Pack records, in order, into as few chunks as the gauge lets.
 
     A chunk's records are neighbours in the file, so that one range describes them: a gap in the positions, and a
-    rejected record, end the chunk. Memory holds one chunk.
+    rejected record, end the chunk. Memory holds one chunk, in its staged and in its encoded form.
 
     Args:
         lines: Position in the file and staged record, positions ascending.

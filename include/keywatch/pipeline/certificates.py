@@ -13,7 +13,7 @@ from keywatch.columns import Timestamp
 from keywatch.credentials.certificate import CertificateSource
 from keywatch.credentials.token import AssertionCredential
 from keywatch.credentials.watch import Registration, VersionState, watch_versions
-from keywatch.errors import CertificateAttentionError, KeywatchError
+from keywatch.errors import CertificateAttentionError, KeywatchError, TransientError
 from keywatch.log_analytics.chunk import Rejected
 from keywatch.log_analytics.delivery import deliver
 from keywatch.log_analytics.destination import Destination
@@ -90,10 +90,13 @@ def watch_certificate(watched: Watched, run: RunFolder[Any], now: datetime, thre
 
     Raises:
         StagingGoneError: The run's files have been removed.
+        TransientError: The vault or Entra cannot be asked now; another try may find out.
     """
     run.listed_at()
     try:
         states = list(watch_versions(watched.credential, watched.source, watched.scope, now))
+    except TransientError:
+        raise
     except KeywatchError as error:
         rows, problems = [_unread(watched, str(error), run.run_id, now)], [f"{watched.connection}: {error}"]
     else:
@@ -117,23 +120,24 @@ def find_problems(states: Iterable[VersionState], threshold_days: int) -> list[s
         threshold_days: Days to expiry at and below which somebody must act.
 
     Returns:
-        One line each; nothing if the newest version gives tokens and lasts.
+        One line each; nothing if the newest version gives tokens and lasts. Older versions than the one that signs
+        are nobody's concern.
     """
     states = list(states)
     signs = next((state for state in states if state.gives_tokens), None)
-    problems = [
-        state.problem or ""
-        for state in states
-        if state.registration is Registration.MISSING or (signs is None and not state.gives_tokens)
-    ]
+    problems = [state.problem or "" for state in states[: states.index(signs)]] if signs else _all(states)
     if signs is None:
         problems.append("No version gives a token: whatever uses this connection fails.")
     elif signs.days_to_expiry is not None and signs.days_to_expiry <= threshold_days:
-        newer = "register the newer version" if not signs.newest else "issue a new version and register it"
+        newer = "issue a new version and register it" if signs.newest else "see to the newer version"
         problems.append(
             f"Version {signs.version.version}, which signs now, expires in {signs.days_to_expiry} days: {newer}."
         )
     return problems
+
+
+def _all(states: Iterable[VersionState]) -> list[str]:
+    return [state.problem or "" for state in states]
 
 
 def publish_certificates(run: RunFolder[Any], destination: Destination) -> int:
@@ -166,12 +170,15 @@ def publish_certificates(run: RunFolder[Any], destination: Destination) -> int:
     return accepted
 
 
-def certificate_verdict(connections: Iterable[str], watched: Iterable[WatchedCertificate]) -> str:
+def certificate_verdict(
+    connections: Iterable[str], watched: Iterable[WatchedCertificate], delivered: int | None
+) -> str:
     """Give the run's verdict.
 
     Args:
         connections: What the run set out to watch.
         watched: What came through.
+        delivered: How many rows were; None if they were not.
 
     Returns:
         That all is well, for a person.
@@ -183,10 +190,14 @@ def certificate_verdict(connections: Iterable[str], watched: Iterable[WatchedCer
     seen = {each["connection"] for each in watched}
     problems = [problem for each in watched for problem in each["problems"]]
     problems += [
-        f"{connection}: not watched: look at the log of its task watch, map index {index}"
+        f"{connection}: not watched: look at the log of task watch, map index {index}"
         for index, connection in enumerate(connections)
         if connection not in seen
     ]
+    if not connections:
+        problems.append("No certificate was watched: look at the log of task list_certificates.")
+    elif delivered is None:
+        problems.append("The rows were not delivered: look at the log of task publish.")
     if problems:
         raise CertificateAttentionError("Certificates need somebody:\n" + "\n".join(f"- {each}" for each in problems))
     versions = sum(each["versions"] for each in watched)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any, Final
 
 import requests
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
@@ -17,8 +18,9 @@ from keywatch.errors import (
 from keywatch.transport.http import network_error
 from keywatch.transport.retry import retry_after_seconds
 
-NO_RETRIES = {"retry_total": 0}
-"""azure-core's own retries are switched off: ours cover what it leaves out, and log each attempt alike."""
+NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0}
+"""azure-core's own retries are switched off: ours cover what it leaves out, and log each attempt alike. Managed
+identities keep theirs, which know the platform."""
 
 
 def azure_core_error(error: AzureError, host: str) -> KeywatchError:

@@ -20,7 +20,8 @@ MAX_RETRY_AFTER: Final = 300.0
 def retrying(transport: Transport, log: logging.Logger) -> tenacity.Retrying:
     """Make a retry loop over transient errors, with exponential back-off and jitter.
 
-    A service that says how long to wait is obeyed, up to `MAX_RETRY_AFTER`. The last error is raised as it is.
+    A service that says how long to wait is obeyed, up to `MAX_RETRY_AFTER`. The last error is raised as it is, marked
+    as `retried`: loops around loops do not multiply the attempts.
     """
     exponential = tenacity.wait_exponential_jitter(
         multiplier=transport.backoff, max=transport.max_backoff, jitter=transport.backoff
@@ -31,11 +32,18 @@ def retrying(transport: Transport, log: logging.Logger) -> tenacity.Retrying:
         asked = error.retry_after if isinstance(error, TransientError) else None
         return exponential(state) if asked is None else min(asked, MAX_RETRY_AFTER)
 
+    def stop(state: tenacity.RetryCallState) -> bool:
+        last = state.attempt_number >= transport.attempts
+        error = state.outcome.exception() if state.outcome else None
+        if last and isinstance(error, TransientError):
+            error.retried = True
+        return last
+
     return tenacity.Retrying(
         sleep=time.sleep,
-        stop=tenacity.stop_after_attempt(transport.attempts),
+        stop=stop,
         wait=wait,
-        retry=tenacity.retry_if_exception_type(TransientError),
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, TransientError) and not error.retried),
         before_sleep=lambda state: _say(log, transport.attempts, state),
         reraise=True,
     )

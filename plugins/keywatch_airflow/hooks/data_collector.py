@@ -102,7 +102,8 @@ class DataCollectorHook(BaseHook):
         Raises:
             ConfigurationError: The connection is not usable as it stands.
             LogTypeError: The service would refuse the log type.
-            HostNotAllowedError: The connection's host is outside its cloud.
+            HostNotAllowedError: The connection's host, or the vault that keeps its key, is outside its cloud.
+            KeywatchError: The vault that keeps the key cannot be asked, or refuses.
         """
         extra: dict[str, Any] = self.connection.extra_dejson
         self.log.warning(

@@ -19,7 +19,7 @@ from keywatch.credentials.pem import PemFile
 from keywatch.credentials.token import AssertionCredential
 from keywatch.credentials.vault import Vault
 from keywatch.errors import ConfigurationError
-from keywatch.transport import AzureCloud, Transport, azure_cloud
+from keywatch.transport import AllowedHosts, AzureCloud, Transport, azure_cloud
 from keywatch.transport.http import azure_core_arguments, requests_session
 from keywatch_airflow.settings import is_lab, transport_of, vault_of
 
@@ -124,7 +124,11 @@ class KeyVaultCertificateHook(BaseHook):
         return AssertionCredential(self.application, self.source, self.transport)
 
     def get_conn(self) -> AssertionCredential:
-        """Return the credential."""
+        """Return the credential.
+
+        Raises:
+            KeywatchError: The connection is not usable as it stands.
+        """
         return self.credential
 
     def get_credential(self) -> AssertionCredential:
@@ -187,13 +191,17 @@ class KeyVaultCertificateHook(BaseHook):
         """
         return azure_core_arguments(self.transport, self.cloud.service_hosts.in_lab(self._lab))
 
-    def get_session(self) -> requests.Session:
-        """Make a session that obeys the connection's transport and reaches only the cloud's services.
+    def get_session(self, *hosts: str) -> requests.Session:
+        """Make a session that obeys the connection's transport, and reaches only the cloud's services or given hosts.
+
+        Args:
+            hosts: The hosts of somebody else's API, if it is for that.
 
         Raises:
             ConfigurationError: The transport cannot be resolved.
         """
-        return requests_session(self.transport, self.cloud.service_hosts.in_lab(self._lab))
+        reachable = AllowedHosts(" or ".join(hosts), hosts) if hosts else self.cloud.service_hosts
+        return requests_session(self.transport, reachable.in_lab(self._lab))
 
     def test_connection(self) -> tuple[bool, str]:
         """Find the certificate, sign with it and fetch a token; says which step failed."""
