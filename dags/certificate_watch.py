@@ -22,7 +22,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Param, chain, dag, task
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 NO_USE_IN_RETRYING = ExceptionRetryPolicy(
@@ -100,9 +100,7 @@ def certificate_watch() -> None:
 
     conn_ids = list_certificates()
     watched = watch.expand(conn_id=conn_ids)
-    delivered = publish()
-    watched >> delivered
-    verdict(conn_ids, watched, delivered)
+    chain(watched, delivered := publish(), verdict(conn_ids, watched, delivered))
 
 
 certificate_watch()

@@ -42,7 +42,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             "partner_api",
             type="string",
             title="API connection",
-            description="Of type http: its host, our name there as login, and the path of its token endpoint as schema.",
+            description="Of type http: host, our name there as login, and the token endpoint's path as schema.",
         ),
         "path": Param("/v1/status", type="string", pattern="^/", title="Path", description="What is fetched."),
         "algorithm": Param(

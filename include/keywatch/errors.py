@@ -166,7 +166,15 @@ class RequestTooLargeError(PermanentError):
 
 
 class RequestRefusedError(PermanentError):
-    """The service refused the request for a reason that sending it again would meet again."""
+    """The service refused the request for a reason that sending it again would meet again.
+
+    Attributes:
+        code: The service's own error code, or None if it gave none.
+    """
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class IncompleteReportError(PermanentError):

@@ -75,6 +75,32 @@ def transport_of(extra: Mapping[str, Any], *, lab: bool) -> Transport:
     return Transport.from_mapping(value, lab=lab)
 
 
+def text_of(extra: Mapping[str, Any], name: str) -> str | None:
+    """Read a text of a connection's extras; None if it is not there, or empty.
+
+    Raises:
+        ConfigurationError: It is something else than text.
+    """
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not value.isprintable():
+        raise ConfigurationError(f"{name} is not a line of text. Correct it on the connection.")
+    return value
+
+
+def flag_of(extra: Mapping[str, Any], name: str) -> bool:
+    """Read a flag of a connection's extras; False if it is not there.
+
+    Raises:
+        ConfigurationError: It is neither true nor false.
+    """
+    value = extra.get(name)
+    if value not in (None, "", True, False):
+        raise ConfigurationError(f"{name} is neither true nor false. Correct it on the connection.")
+    return value is True
+
+
 def https_url(host: str | None) -> str:
     """Read a connection's host as a URL without a path, in lower case; one without a scheme is meant as HTTPS.
 
@@ -111,10 +137,10 @@ def vault_of(
     url, hosts = https_url(host), cloud.vault_hosts.in_lab(lab)
     hosts.require(url)
     credential = identity_credential(
-        identity_kind(extra.get("vault_identity")),
+        identity_kind(text_of(extra, "vault_identity")),
         cloud,
         transport,
-        client_id=extra.get("vault_identity_client_id") or None,
+        client_id=text_of(extra, "vault_identity_client_id"),
         lab=lab,
     )
     return Vault(url, credential, hosts, transport)

@@ -227,7 +227,7 @@ def test_configured_notifier_is_told_with_its_arguments(monkeypatch: pytest.Monk
     monkeypatch.setenv("AIRFLOW__KEYWATCH__NOTIFIER_ARGUMENTS", '{"subject": "Run {{ run_id }}"}')
     Recorder.told.clear()
 
-    ConfiguredNotifier()({"run_id": "7"})  # type: ignore[typeddict-item]
+    ConfiguredNotifier()({"run_id": "7"})
 
     assert Recorder.told == ["Run 7"]
 

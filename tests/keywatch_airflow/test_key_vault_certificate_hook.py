@@ -65,7 +65,7 @@ def test_test_button_signs_and_fetches(cloud: LocalCloud, connect: Connect, conn
     works, message = KeyVaultCertificateHook(connect(conn_id, connections(cloud)[conn_id])).test_connection()
 
     assert works, message
-    assert "It expires on" in message
+    assert "signs, and Entra gives a token" in message
     assert [record.status for record in cloud.requests(action="token")] == [200]
 
 
@@ -99,9 +99,11 @@ def test_session_reaches_the_clouds_services_alone(cloud: LocalCloud, connect: C
 
 
 def test_send_chain_is_a_matter_of_true(connect: Connect, hsm: dict[str, Any]) -> None:
-    """The chain is shown when the connection says true, and not for any other value."""
+    """The chain is shown when the connection says true; a text that says so is refused rather than ignored."""
     assert KeyVaultCertificateHook(connect("yes", altered(hsm, send_chain=True))).application.send_chain is True
-    assert KeyVaultCertificateHook(connect("no", altered(hsm, send_chain="false"))).application.send_chain is False
+    assert KeyVaultCertificateHook(connect("no", altered(hsm, send_chain=False))).application.send_chain is False
+    with pytest.raises(ConfigurationError, match="neither true nor false"):
+        _ = KeyVaultCertificateHook(connect("text", altered(hsm, send_chain="true"))).application
 
 
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -115,6 +117,11 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "identity": ({}, {"vault_identity": "me"}, "managed_identity"),
     "pem without a file": ({}, {"source": "pem"}, "path of a PEM"),
     "transport": ({}, {"transport": {"verify": False}}, "verify is false"),
+    "number for a tenant": ({}, {"tenant_id": 5}, "not a line of text"),
+    "list for a source": ({}, {"source": ["hsm"]}, "not a line of text"),
+    "line break in a certificate": ({}, {"certificate": "a\nb"}, "not a line of text"),
+    "path for a certificate": ({}, {"certificate": ".."}, "letters, digits and hyphens"),
+    "endless patience": ({}, {"transport": {"attempts": 10**9}}, "at most 100"),
     "laboratory": ({}, {"lab": True}, "does not allow"),
 }
 

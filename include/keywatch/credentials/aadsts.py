@@ -17,14 +17,13 @@ from keywatch.errors import (
     ServiceUnavailableError,
     TokenRefusedError,
 )
+from keywatch.transport.foreign_text import printable
 
 NOT_REGISTERED: Final = 700027
 UNUSABLE: Final = frozenset({1000502, 7000214, 5002738})
 TRANSIENT: Final = frozenset({90033, 50196})
 REASON: Final = re.compile(r"\[Reason - ([^\]\n]{1,200}?)\.?[,\]]")
 """How the text of AADSTS700027 says whether the key is missing, expired, or another one has signed."""
-NEVER_PRINTED: Final = re.compile(r"ey[A-Za-z0-9_-]{10,}|[^\x20-\x7e]")
-"""What a description must not bring into a log: anything that looks like a token, and control characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def token_error(answer: Mapping[str, Any], request: TokenRequest) -> KeywatchErr
     code = next((code for code in codes if code in WHAT_TO_DO), codes[0] if codes else None)
     what = WHAT_TO_DO.get(code or 0)
     reason = what.format(**{name: getattr(request, name) for name in request.__slots__}) if what else _described(answer)
-    label = f"AADSTS{code}" if code else str(answer.get("error", "no code"))[:60]
+    label = f"AADSTS{code}" if code else printable(answer.get("error", "no code"))
     message = f"Entra refuses a token: {reason} ({label}{_trace(answer)})."
     if code == NOT_REGISTERED:
         return _by_reason(answer, message, request)
@@ -112,7 +111,7 @@ def _by_reason(answer: Mapping[str, Any], message: str, request: TokenRequest) -
         return CertificateNotRegisteredError(message)
     return CertificateUnusableError(
         f"Entra refuses a token: {request.certificate} (thumbprint {request.thumbprint}) is registered, but "
-        f"{NEVER_PRINTED.sub('…', reason[1]).strip()}: issue a new version and register it (AADSTS{NOT_REGISTERED}"
+        f"{printable(reason[1]).strip()}: issue a new version and register it (AADSTS{NOT_REGISTERED}"
         f"{_trace(answer)})."
     )
 
@@ -121,7 +120,7 @@ def _described(answer: Mapping[str, Any]) -> str:
     """Return the first sentence of Entra's own words."""
     text = str(answer.get("error_description") or answer.get("error") or "without a reason")
     text = text.splitlines()[0].partition(": ")[2] or text
-    return NEVER_PRINTED.sub("…", text).partition(". ")[0].rstrip(".")[:300]
+    return printable(text).partition(". ")[0].rstrip(".")
 
 
 def _trace(answer: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from keywatch.errors import ConfigurationError
+from keywatch.errors import ConfigurationError, HostNotAllowedError
 from keywatch.transport import AllowedHosts, AzureCloud
 
 GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -44,6 +44,21 @@ class Application:
     def authority(self) -> str:
         """The tenant's address at Entra."""
         return f"https://{self.cloud.authority_host}/{self.tenant_id}"
+
+    def check_token_endpoint(self, url: str) -> None:
+        """Refuse an endpoint that is not the tenant's own: an assertion for another would be as good as a signature.
+
+        Raises:
+            HostNotAllowedError: It is not; nothing has been signed.
+        """
+        self.hosts.require(url)
+        tenant = re.escape(self.tenant_id) if GUID.fullmatch(self.tenant_id) else rf"({GUID.pattern}|{TENANT.pattern})"
+        own = rf"https://{re.escape(self.cloud.authority_host)}/{tenant}/oauth2/v2\.0/token"
+        if not self.lab and not re.fullmatch(own, url, re.IGNORECASE):
+            raise HostNotAllowedError(
+                f"The description of tenant {self.tenant_id} names a token endpoint that is not the tenant's, so "
+                "nothing was signed. See who answers in Entra's place: transport.proxy on the connection."
+            )
 
     @property
     def probe_scope(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from keywatch.credentials.certificate import SigningCertificate, rsa_public_key
 from keywatch.credentials.vault_errors import Operation, vault_error
-from keywatch.errors import CertificateUnusableError
+from keywatch.errors import CertificateUnusableError, ConfigurationError, ServiceUnavailableError
+from keywatch.transport.azure_core import scrubbed
 
 LIFETIME: Final = 600
 """Seconds that an assertion is valid, as Entra's documentation advises at most."""
@@ -87,16 +89,36 @@ def sign_jwt(
         A JWT in compact form.
 
     Raises:
+        ConfigurationError: Claims, headers or algorithm are not those of such a JWT.
         CertificateUnusableError: The signature is not of the certificate's key.
         KeywatchError: The vault cannot be asked, or refuses to sign.
     """
+    if algorithm not in PADDINGS or {"alg", "b64"} & set(headers or {}):
+        raise ConfigurationError(f"A JWT is signed by {' or '.join(PADDINGS)}, given as algorithm and not as a header.")
+    try:
+        json.dumps([dict(claims), dict(headers or {})])
+        if not isinstance(claims.get("iss", ""), str):
+            raise TypeError("iss is not text")  # noqa: TRY301 - as whatever else is wrong with them
+    except (RecursionError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"Claims and headers of a JWT are JSON: {error}. Correct them.") from error
     try:
         token = jwt.encode(dict(claims), signing.private_key, algorithm, headers=dict(headers or {}))
     except AzureError as error:
-        host, _, path = signing.key_id.removeprefix("https://").partition("/")
-        raise vault_error(error, host, Operation.SIGN, path.split("/")[1]) from error
+        raise vault_error(error, *_place(signing.key_id)) from scrubbed(error)
+    except jwt.PyJWTError as error:
+        raise ConfigurationError(f"Claims or headers are not those of a JWT: {error}. Correct them.") from error
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ServiceUnavailableError(
+            f"{signing.key_id} gave no signature, but something that no vault says ({type(error).__name__})."
+        ) from None  # the cause may repeat what was said
     _check(signing, token, algorithm)
     return token
+
+
+def _place(key_id: str) -> tuple[str, Operation, str]:
+    """Return host, operation and name of a key in a vault."""
+    host, _, path = key_id.removeprefix("https://").partition("/")
+    return host, Operation.SIGN, path.split("/")[1]
 
 
 def _check(signing: SigningCertificate, token: str, algorithm: Algorithm) -> None:

@@ -10,8 +10,9 @@ from azure.keyvault.secrets import KeyVaultSecret
 
 from keywatch.credentials.certificate import CertificateVersion, SigningCertificate, only
 from keywatch.credentials.key_material import read_key_material
-from keywatch.credentials.vault import Vault
+from keywatch.credentials.vault import Vault, check_name
 from keywatch.errors import CertificateUnavailableError
+from keywatch.transport.foreign_text import printable
 
 PKCS12 = "application/x-pkcs12"
 PEM = "application/x-pem-file"
@@ -27,11 +28,17 @@ class ExportedCertificate:
         vault: Where it is.
         certificate: Its name.
         pinned: The one version to use; None means the newest that works.
+
+    Raises:
+        ConfigurationError: The name cannot be that of a certificate.
     """
 
     vault: Vault
     certificate: str
     pinned: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.certificate)
 
     @property
     def name(self) -> str:
@@ -75,10 +82,11 @@ class ExportedCertificate:
 def _decoded(secret: KeyVaultSecret, name: str) -> bytes:
     value, content_type = secret.value or "", secret.properties.content_type
     if content_type == PEM:
-        return value.encode("utf-8")
+        return value.encode("utf-8", "replace")
     if content_type != PKCS12:
         raise CertificateUnavailableError(
-            f"{name} is a secret of content type {content_type!r}, no certificate. Correct the name on the connection."
+            f"{name} is a secret of content type {printable(content_type)}, no certificate. Correct the name on the "
+            "connection."
         )
     try:
         return base64.b64decode(value, validate=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from keywatch.credentials.certificate import CertificateVersion, SigningCertificate, only, rsa_public_key
-from keywatch.credentials.vault import Vault
+from keywatch.credentials.vault import Vault, check_name
 from keywatch.errors import CertificateUnavailableError
 
 
@@ -21,11 +21,17 @@ class HsmCertificate:
         vault: Where it is.
         certificate: Its name.
         pinned: The one version to use; None means the newest that works.
+
+    Raises:
+        ConfigurationError: The name cannot be that of a certificate.
     """
 
     vault: Vault
     certificate: str
     pinned: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.certificate)
 
     @property
     def name(self) -> str:
@@ -52,12 +58,17 @@ class HsmCertificate:
         found = self.vault.certificate(self.certificate, version.version)
         if not found.cer or not found.key_id:
             raise CertificateUnavailableError(f"{self.name} is not complete: finish its issue in the vault.")
-        certificate = x509.load_der_x509_certificate(bytes(found.cer))
+        try:
+            certificate = x509.load_der_x509_certificate(bytes(found.cer))
+        except ValueError as error:
+            raise CertificateUnavailableError(
+                f"{self.name}: what the vault gives is no certificate. Issue a new version in the vault."
+            ) from error
         public_key = rsa_public_key(certificate, self.name)
         return SigningCertificate(
             certificate=certificate,
             chain=(),
-            private_key=self.vault.private_key(found.key_id, public_key),
+            private_key=self.vault.private_key(found.key_id, self.certificate, public_key),
             key_id=found.key_id,
             version=version.version,
         )

@@ -58,7 +58,7 @@ def identity_credential(
     chosen: dict[str, Any] = {"client_id": client_id} if client_id else {}
     match kind:
         case IdentityKind.MANAGED:
-            return ManagedIdentityCredential(transport=network, **chosen)
+            return ManagedIdentityCredential(transport=network, **NO_RETRIES, **chosen)
         case IdentityKind.WORKLOAD:
             try:
                 return WorkloadIdentityCredential(
@@ -72,4 +72,4 @@ def identity_credential(
                 ) from error
         case IdentityKind.DEFAULT:
             managed = {"managed_identity_client_id": client_id} if client_id else {}
-            return DefaultAzureCredential(transport=network, authority=cloud.authority_host, **managed)
+            return DefaultAzureCredential(transport=network, authority=cloud.authority_host, **NO_RETRIES, **managed)

@@ -49,6 +49,7 @@ class MsalClient:
                 http_client=http,
                 instance_discovery=False,
             )
+            application.check_token_endpoint(str(self._msal.authority.token_endpoint))
         except EntraRefusal as refusal:
             raise token_error(refusal.answer, self._request([], "")) from refusal
         except (AttributeError, KeyError, TypeError, ValueError) as error:

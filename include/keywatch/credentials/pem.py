@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from keywatch.credentials.certificate import CertificateVersion, SigningCertificate
 from keywatch.credentials.key_material import KeyMaterial, read_key_material
 from keywatch.errors import CertificateUnavailableError, ConfigurationError
+
+LARGEST_FILE: Final = 1_000_000
+VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class PemFile:
     """
 
     file: Path
-    passphrase: str | None = None
+    passphrase: str | None = field(default=None, repr=False)  # perhaps the passphrase itself, by mistake
 
     @property
     def name(self) -> str:
@@ -66,13 +71,33 @@ class PemFile:
 
     def _read(self) -> KeyMaterial:
         try:
-            data = self.file.read_bytes()
-        except OSError as error:
+            data = read_small_file(self.file)
+        except (OSError, ValueError) as error:
             raise CertificateUnavailableError(
-                f"{self.name} cannot be read: {error.strerror}. Put it where this worker's user can read it."
+                f"{self.name} cannot be read: {reason_of(error)}. Put it where this worker's user can read it."
             ) from error
         passphrase = None if self.passphrase is None else resolve_passphrase(self.passphrase)
         return read_key_material(data, passphrase, self.name, "Append the private key to the file, or name a PFX file.")
+
+
+def read_small_file(path: Path) -> bytes:
+    """Read a file that is one, and no larger than keys are: no device, no pipe.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is something else than a file, or too large.
+    """
+    if not path.is_file():
+        path.stat()  # says what is wrong, if it is not there
+        raise ValueError("it is not a regular file")
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"it is larger than {LARGEST_FILE} bytes")
+    return path.read_bytes()
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Say what is wrong with a file."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def resolve_passphrase(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
@@ -83,11 +108,11 @@ def resolve_passphrase(reference: str, environ: Mapping[str, str] = os.environ) 
         environ: The environment.
 
     Raises:
-        ConfigurationError: It is no such reference, or leads nowhere. The message does not repeat it, since it may
-            be the passphrase itself.
+        ConfigurationError: It is no such reference, or leads nowhere. The message repeats the name of a variable or
+            a file, and nothing else, since it may be the passphrase itself.
     """
     kind, _, place = reference.partition(":")
-    if kind == "env" and place:
+    if kind == "env" and VARIABLE.fullmatch(place):
         try:
             return environ[place].encode("utf-8")
         except KeyError:
@@ -95,12 +120,12 @@ def resolve_passphrase(reference: str, environ: Mapping[str, str] = os.environ) 
                 f"The passphrase's environment variable {place} is not set on this worker. Set it, or correct the "
                 "reference on the connection."
             ) from None
-    if kind == "file" and place:
+    if kind == "file" and place.startswith("/"):
         try:
-            return Path(place).read_bytes().removesuffix(b"\n").removesuffix(b"\r")
-        except OSError as error:
+            return read_small_file(Path(place)).removesuffix(b"\n").removesuffix(b"\r")
+        except (OSError, ValueError) as error:
             raise ConfigurationError(
-                f"The passphrase's file {place} cannot be read: {error.strerror}. Correct the reference on the "
+                f"The passphrase's file {place} cannot be read: {reason_of(error)}. Correct the reference on the "
                 "connection, or the file's owner and mode."
             ) from error
     raise ConfigurationError(

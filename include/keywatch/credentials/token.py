@@ -54,7 +54,8 @@ def check_claims(claims: str) -> None:
         ConfigurationError: They are not.
     """
     try:
-        usable = isinstance(json.loads(claims), dict)
+        read = json.loads(claims)
+        usable = isinstance(read, dict) and isinstance(read.get("access_token", {}), dict)
     except (RecursionError, TypeError, ValueError):
         usable = False
     if not usable:

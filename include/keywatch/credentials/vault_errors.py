@@ -6,6 +6,7 @@ Source: Microsoft Learn, "Key Vault REST API error codes" and "Azure role-based 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
@@ -13,7 +14,6 @@ from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from keywatch.credentials.aadsts import NEVER_PRINTED
 from keywatch.errors import (
     CertificateUnavailableError,
     CertificateUnusableError,
@@ -22,7 +22,8 @@ from keywatch.errors import (
     ServiceUnavailableError,
     VaultForbiddenError,
 )
-from keywatch.transport.azure_core import azure_core_error
+from keywatch.transport.azure_core import azure_core_error, error_code
+from keywatch.transport.foreign_text import printable
 
 OBJECT_ID: Final = re.compile(r"\boid=([0-9a-fA-F-]{36})\b")
 """Key Vault's message names the caller's object id, which a role is granted to."""
@@ -60,27 +61,15 @@ def vault_error(error: AzureError, host: str, operation: Operation, name: str) -
         return _no_identity(error)
     if _answering_host(error) != host:
         return _refused_identity(error)
-    if error.status_code == HTTPStatus.UNAUTHORIZED:
-        return IdentityError(
-            f"{host} does not accept the token of this machine's identity. Is the identity in the vault's tenant?"
-        )
-    if error.status_code == HTTPStatus.FORBIDDEN and error.error:
-        return _forbidden(error, host, operation, name)
-    if error.status_code == HTTPStatus.NOT_FOUND and error.error:
-        return CertificateUnavailableError(
-            f"{host} has no {operation.collection.removesuffix('s')} {name}, or not in the version asked for "
-            f"({error.error.code}). Correct its name on the connection; a deleted one can be recovered in the vault."
-        )
-    return azure_core_error(error, host)
+    meaning = BY_STATUS.get(error.status_code or 0) if error.error else None
+    return meaning(error, host, operation, name) if meaning else azure_core_error(error, host)
 
 
 def _no_identity(error: ClientAuthenticationError) -> KeywatchError:
     """Say why azure-identity has no token; what the platform fails at for the moment is worth another try."""
-    first = (error.message or "").strip().splitlines()[0][:300] if error.message else type(error).__name__
+    first = _first_line(error)
     if PASSING.search(first):
-        passing = ServiceUnavailableError(f"This machine's identity cannot be had at the moment: {first}")
-        passing.retried = True  # by azure-identity, as patiently as the platform wants it
-        return passing
+        return ServiceUnavailableError(f"This machine's identity cannot be had at the moment: {first}")
     return IdentityError(
         f"This machine has no identity that reaches the vault: {first} Choose on the connection how the vault is "
         "reached (managed identity, workload identity or the default chain), and assign that identity to this machine."
@@ -98,19 +87,33 @@ def _refused_identity(error: HttpResponseError) -> KeywatchError:
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return azure_core_error(error, _answering_host(error))
     return IdentityError(
-        f"{_answering_host(error)} gives this machine's identity no token: {described(error)} For a workload identity, "
-        "add a federated credential for its service account to the application."
+        f"{_answering_host(error)} gives this machine's identity no token: {_first_line(error)} For a workload "
+        "identity, add a federated credential for its service account to the application."
     )
 
 
-def described(error: HttpResponseError) -> str:
-    """Return the first line of what a service said, without anything that looks like a token."""
-    lines = (error.message or "").strip().splitlines() or [f"HTTP {error.status_code}."]
-    return NEVER_PRINTED.sub("…", lines[0])[:300]
+def _first_line(error: HttpResponseError) -> str:
+    lines = (error.message or "").strip().splitlines()
+    return printable(lines[0]) if lines else f"HTTP {error.status_code}."
+
+
+def _unauthorized(error: HttpResponseError, host: str, operation: Operation, name: str) -> KeywatchError:
+    del error, operation, name
+    return IdentityError(
+        f"{host} does not accept the token of this machine's identity. Is the identity in the vault's tenant?"
+    )
+
+
+def _not_found(error: HttpResponseError, host: str, operation: Operation, name: str) -> KeywatchError:
+    return CertificateUnavailableError(
+        f"{host} has no {operation.collection.removesuffix('s')} {name}, or not in the version asked for "
+        f"({error_code(error)}). Correct its name on the connection; a deleted one can be recovered in the vault."
+    )
 
 
 def _forbidden(error: HttpResponseError, host: str, operation: Operation, name: str) -> KeywatchError:
-    inner = str((error.error.innererror or {}).get("code", "")) if error.error else ""
+    told = error.error.innererror if error.error else None
+    inner = printable(told.get("code", "")) if isinstance(told, Mapping) else ""
     if "Disabled" in inner or "Expired" in inner or "NotYetValid" in inner:
         return CertificateUnusableError(
             f"{host} does not {operation.verb} {name}: {inner}. Enable it in the vault, or issue a new version."
@@ -126,3 +129,11 @@ def _forbidden(error: HttpResponseError, host: str, operation: Operation, name: 
         f"{host} does not let {who} {operation.verb} {name}. Grant it the role {operation.role} on the vault or on "
         f"{operation.collection}/{name} alone; a new assignment takes some minutes to work."
     )
+
+
+BY_STATUS: Final[dict[int, Callable[[HttpResponseError, str, Operation, str], KeywatchError]]] = {
+    HTTPStatus.UNAUTHORIZED: _unauthorized,
+    HTTPStatus.FORBIDDEN: _forbidden,
+    HTTPStatus.NOT_FOUND: _not_found,
+}
+"""Of the answers that are the vault's own JSON."""

@@ -27,12 +27,14 @@ from keywatch.log_analytics.logs_ingestion_answers import Asked, refusal
 from keywatch.log_analytics.tables import Table
 from keywatch.staging import encode
 from keywatch.transport import AllowedHosts, Transport
-from keywatch.transport.azure_core import NO_RETRIES
+from keywatch.transport.azure_core import NO_RETRIES, scrubbed
 from keywatch.transport.http import azure_core_arguments
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
 log = logging.getLogger(__name__)
 
+INVALID_PAYLOAD: Final = "InvalidPayload"
+STREAM: Final = re.compile(r"Custom-[A-Za-z0-9_]{1,100}")
 RULE_ID: Final = re.compile(r"dcr-[0-9a-f]{32}")
 
 
@@ -82,6 +84,19 @@ def check_rule_id(rule_id: str | None) -> str:
     return rule_id or ""
 
 
+def check_stream(stream: str) -> str:
+    """Return the name of a rule's stream if it can be one.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    if not STREAM.fullmatch(stream):
+        raise ConfigurationError(
+            "A stream's name is Custom- and then letters, digits and underscores. Correct it on the connection."
+        )
+    return stream
+
+
 @dataclass(frozen=True, slots=True)
 class IngestionEndpoint:
     """A data collection rule as its endpoint is reached.
@@ -115,7 +130,7 @@ class LogsIngestion:
 
     Raises:
         HostNotAllowedError: The endpoint is outside the cloud.
-        ConfigurationError: The transport cannot be used.
+        ConfigurationError: The transport cannot be used, or the stream's name cannot be one.
     """
 
     def __init__(
@@ -132,7 +147,7 @@ class LogsIngestion:
         self._endpoint = endpoint
         self._table = table
         self._limits = LIMITS[packing]
-        self._stream = stream or table.stream
+        self._stream = check_stream(stream or table.stream)
         self._client = LogsIngestionClient(
             endpoint.url,
             endpoint.credential,
@@ -194,7 +209,7 @@ class LogsIngestion:
         try:
             self._post(gzip.compress(b"[]", mtime=0))
         except RequestRefusedError as error:
-            if "Payload" not in str(error):
+            if error.code != INVALID_PAYLOAD:
                 raise
 
     def _post(self, compressed: bytes) -> None:
@@ -207,4 +222,4 @@ class LogsIngestion:
                 stream=self._stream,
                 size=len(compressed),
             )
-            raise refusal(error, asked) from error
+            raise refusal(error, asked) from scrubbed(error)

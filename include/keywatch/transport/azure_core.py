@@ -15,12 +15,13 @@ from keywatch.errors import (
     ThrottledError,
     UnreachableError,
 )
+from keywatch.transport.foreign_text import printable
 from keywatch.transport.http import network_error
 from keywatch.transport.retry import retry_after_seconds
 
 NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0}
-"""azure-core's own retries are switched off: ours cover what it leaves out, and log each attempt alike. Managed
-identities keep theirs, which know the platform."""
+"""azure-core's own retries are switched off: ours cover what it leaves out, log each attempt alike, and do not wait
+out a `Retry-After` of hours."""
 
 
 def azure_core_error(error: AzureError, host: str) -> KeywatchError:
@@ -41,6 +42,20 @@ def azure_core_error(error: AzureError, host: str) -> KeywatchError:
             perhaps_done=isinstance(error, ServiceResponseError),
         )
     return RequestRefusedError(f"{host} could not be asked: {type(error).__name__}.")
+
+
+def scrubbed(error: AzureError) -> AzureError:
+    """Make an error fit to be the cause of ours: a traceback prints it, and with it what the other side said.
+
+    That may repeat the request's headers, and the token in them.
+    """
+    if isinstance(error, HttpResponseError):
+        error.message = f"HTTP {error.status_code}, {error_code(error) or 'no error code'}"
+        error.args = (error.message,)
+        error.response = error.error = error.model = None
+    else:
+        error.args = tuple(printable(argument) for argument in error.args)
+    return error
 
 
 def retry_after(error: HttpResponseError) -> float | None:
@@ -64,12 +79,13 @@ def _answered(error: HttpResponseError, host: str) -> KeywatchError:
             f"HTTP {status} did not come from {host}, but from something in between. Check transport.proxy on the "
             "connection."
         )
-    return RequestRefusedError(f"{host} refuses the request (HTTP {status}, {code}).")
+    return RequestRefusedError(f"{host} refuses the request (HTTP {status}, {code}).", code)
 
 
 def error_code(error: HttpResponseError) -> str | None:
     """Return the service's own error code; None if the answer is not the service's JSON."""
-    return _header(error, "x-ms-error-code") or (error.error.code if error.error else None)
+    code = _header(error, "x-ms-error-code") or (error.error.code if error.error else None)
+    return printable(code) if code else None
 
 
 def _header(error: HttpResponseError, name: str) -> str | None:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from keywatch.errors import ConfigurationError, HostNotAllowedError
 
-PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
-"""A host name, perhaps with a port. Where there is more, a backslash or a user, HTTP clients differ on the host."""
+PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::443)?")
+"""A host name. Where there is more, a backslash or a user, HTTP clients differ on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class AllowedHosts:
             )
         if not PLAIN_HOST.fullmatch(parts.netloc):
             raise HostNotAllowedError(
-                f"A URL of {self.cloud} names more than a host and a port, so nothing was signed or sent. Correct it."
+                f"A URL of {self.cloud} names more than a host, or another port than 443, so nothing was signed or "
+                "sent. Correct it."
             )
         if not any(self._matches(host, domain) for domain in self.domains):
             raise HostNotAllowedError(

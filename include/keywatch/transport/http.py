@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import time
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
@@ -17,39 +19,72 @@ BROKEN: Final = (BrokenPipeError, ConnectionResetError, http.client.HTTPExceptio
 """What ends a connection that stood. Through a proxy, urllib3 calls that a ProxyError too."""
 
 
+LARGEST_ANSWER: Final = 16 * 1024 * 1024
+"""Bytes of an answer, unpacked. The largest that is expected, a page of a list, is a hundredth of it."""
+
+PATIENCE: Final = 5
+"""How many read time-outs a whole answer may take."""
+
+CHUNK: Final = 65_536
+
+
 class _TransportAdapter(requests.adapters.HTTPAdapter):
     """Decides proxy, trust and time-out itself, for every request and redirect.
 
     A session's own merging lets `REQUESTS_CA_BUNDLE` win over an explicit `verify`; here nothing merges.
     """
 
-    def __init__(self, transport: Transport, hosts: AllowedHosts, pool_size: int) -> None:
+    def __init__(self, transport: Transport, hosts: AllowedHosts, pool_size: int, largest: int | None) -> None:
         super().__init__(pool_connections=4, pool_maxsize=pool_size, pool_block=True)
         self._transport = transport
         self._hosts = hosts
+        self._largest = largest
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401 - requests passes them by name
         url = request.url or ""
         self._hosts.require(url)
         options |= {"verify": self._transport.trust, "proxies": self._transport.proxies_for(url)}
         options["timeout"] = options.get("timeout") or self._transport.timeouts
-        return super().send(request, **options)
+        response = super().send(request, **options)
+        if self._largest is not None:
+            self._read(response, self._largest, url)
+        return response
+
+    def _read(self, response: requests.Response, largest: int, url: str) -> None:
+        """Read the answer, but not without end: neither what unpacks to too much nor what only trickles in."""
+        deadline = time.monotonic() + PATIENCE * self._transport.read_timeout
+        parts: list[bytes] = []
+        size = 0
+        for part in response.iter_content(CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > largest or time.monotonic() > deadline:
+                response.close()
+                raise UnreachableError(
+                    f"{urlsplit(url).hostname} answered with too much, or too slowly, for what it was asked. "
+                    "Check transport.proxy on the connection.",
+                    perhaps_done=True,
+                )
+        response._content = b"".join(parts)  # noqa: SLF001 - as requests itself keeps what it has read
 
 
-def requests_session(transport: Transport, hosts: AllowedHosts, *, pool_size: int = 10) -> requests.Session:
+def requests_session(
+    transport: Transport, hosts: AllowedHosts, *, pool_size: int = 10, largest: int | None = LARGEST_ANSWER
+) -> requests.Session:
     """Make a session that obeys the transport and reaches only the given hosts, redirects included.
 
     Args:
         transport: Is resolved against the environment here.
         hosts: What may be reached.
         pool_size: Connections kept per host; more requests at once wait for one.
+        largest: The most bytes of an answer, unpacked; None for sessions that download.
 
     Raises:
         ConfigurationError: The transport cannot be resolved.
     """
     session = requests.Session()
     session.trust_env = False
-    adapter = _TransportAdapter(transport.resolve(), hosts, pool_size)
+    adapter = _TransportAdapter(transport.resolve(), hosts, pool_size, largest)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -69,18 +104,25 @@ def identity_session(transport: Transport, hosts: AllowedHosts) -> requests.Sess
     return session
 
 
-def azure_core_arguments(transport: Transport, hosts: AllowedHosts, *, pool_size: int = 10) -> dict[str, Any]:
+def azure_core_arguments(
+    transport: Transport, hosts: AllowedHosts, *, pool_size: int = 10, largest: int | None = LARGEST_ANSWER
+) -> dict[str, Any]:
     """Make the keyword arguments that let any azure-core client obey the transport.
 
     Args:
         transport: Is resolved against the environment here.
         hosts: What may be reached.
         pool_size: Connections kept per host; more requests at once wait for one.
+        largest: The most bytes of an answer, unpacked; None for clients that download.
 
     Raises:
         ConfigurationError: The transport cannot be resolved.
     """
-    return {"transport": azure_core_transport(requests_session(transport, hosts, pool_size=pool_size), transport)}
+    return {
+        "transport": azure_core_transport(
+            requests_session(transport, hosts, pool_size=pool_size, largest=largest), transport
+        )
+    }
 
 
 def azure_core_transport(session: requests.Session, transport: Transport) -> RequestsTransport:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
 import ssl
@@ -14,6 +13,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from keywatch.errors import ConfigurationError
+
+MOST_ATTEMPTS: Final = 100
+MOST_SECONDS: Final = 3600
 
 DIRECT: Final = "direct"
 """The `proxy` that means none, whatever the environment says."""
@@ -158,7 +160,7 @@ def _is_http_url(url: str) -> bool:
 
 def _check_bundle(bundle: str, source: str) -> None:
     path = Path(bundle)
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):
         raise ConfigurationError(f"The CA bundle {bundle} of {source} does not exist. Correct it there.")
     if path.is_file():
         try:
@@ -194,8 +196,9 @@ def _typed(name: str, value: Any, defaults: Transport) -> Any:  # noqa: ANN401 -
         return value
     if isinstance(default, (int, float)):
         number = type(default)(value)
-        if isinstance(value, bool) or not 0 < number < math.inf:
-            raise ValueError(f"{name} must be a number above 0")
+        most = MOST_ATTEMPTS if name == "attempts" else MOST_SECONDS
+        if isinstance(value, bool) or not 0 < number <= most:
+            raise ValueError(f"{name} must be a number above 0, and at most {most}")
         return number
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-QUIETEST: Final = {"botocore": logging.INFO, "boto3": logging.INFO, "msal": logging.INFO, "azure": logging.WARNING}
-"""The lowest level that each may write at. azure-core writes a dozen lines of headers per request at INFO."""
+QUIETEST: Final = {"botocore": logging.INFO, "boto3": logging.INFO, "msal": logging.INFO, "azure": logging.ERROR}
+"""The lowest level that each may write at. azure-core writes a dozen lines of headers per request
+at INFO, and azure-identity, at WARNING, whatever it was told by whoever refused it; our errors say that with care."""
 
 
 def keep_wire_logs_quiet() -> None:

@@ -19,7 +19,7 @@ from keywatch.log_analytics.data_collector import (
 from keywatch.log_analytics.shared_key import SharedKey
 from keywatch.pipeline.tables import TABLES, TableName
 from keywatch.transport import AzureCloud, Transport, azure_cloud
-from keywatch_airflow.settings import is_lab, transport_of, vault_of
+from keywatch_airflow.settings import is_lab, text_of, transport_of, vault_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -67,7 +67,7 @@ class DataCollectorHook(BaseHook):
         """
         extra = self.connection.extra_dejson
         lab = is_lab(extra, self.conn_id)
-        cloud = azure_cloud(extra.get("cloud"))
+        cloud = azure_cloud(text_of(extra, "cloud"))
         transport = transport_of(extra, lab=lab)
         workspace_id = check_workspace_id(self.connection.login)
         host = self.connection.host or f"{workspace_id}.{cloud.data_collector_domain}"
@@ -81,7 +81,7 @@ class DataCollectorHook(BaseHook):
     def _key(self, cloud: AzureCloud, transport: Transport, *, lab: bool) -> str:
         """Return the workspace's key, from the vault if the connection names a secret there."""
         extra = self.connection.extra_dejson
-        secret = str(extra.get("key_secret") or "").strip().rstrip("/")
+        secret = (text_of(extra, "key_secret") or "").strip().rstrip("/")
         if not secret:
             return self.connection.password or ""
         vault_url, _, name = secret.partition("/secrets/")
@@ -112,7 +112,7 @@ class DataCollectorHook(BaseHook):
             self.conn_id,
             SUPPORT_ENDED,
         )
-        log_type = extra.get(EXTRA_NAMES[table]) or TABLES[table].name
+        log_type = text_of(extra, EXTRA_NAMES[table]) or TABLES[table].name
         return DataCollector(self.endpoint, log_type, pool_size=pool_size, clock=lambda: datetime.now(UTC))
 
     def test_connection(self) -> tuple[bool, str]:

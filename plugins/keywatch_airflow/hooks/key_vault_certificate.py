@@ -21,7 +21,7 @@ from keywatch.credentials.vault import Vault
 from keywatch.errors import ConfigurationError
 from keywatch.transport import AllowedHosts, AzureCloud, Transport, azure_cloud
 from keywatch.transport.http import azure_core_arguments, requests_session
-from keywatch_airflow.settings import is_lab, transport_of, vault_of
+from keywatch_airflow.settings import flag_of, is_lab, text_of, transport_of, vault_of
 
 if TYPE_CHECKING:
     import requests
@@ -68,7 +68,7 @@ class KeyVaultCertificateHook(BaseHook):
         Raises:
             ConfigurationError: There is no such cloud.
         """
-        return azure_cloud(self._extra.get("cloud"))
+        return azure_cloud(text_of(self._extra, "cloud"))
 
     @cached_property
     def transport(self) -> Transport:
@@ -87,10 +87,10 @@ class KeyVaultCertificateHook(BaseHook):
             ConfigurationError: Tenant, client id or cloud are not usable.
         """
         return Application(
-            tenant_id=self._extra.get("tenant_id") or "",
+            tenant_id=text_of(self._extra, "tenant_id") or "",
             client_id=self.connection.login or "",
             cloud=self.cloud,
-            send_chain=self._extra.get("send_chain") is True,
+            send_chain=flag_of(self._extra, "send_chain"),
             lab=self._lab,
         )
 
@@ -102,17 +102,19 @@ class KeyVaultCertificateHook(BaseHook):
             ConfigurationError: The connection does not describe one.
             HostNotAllowedError: The vault is outside the cloud.
         """
-        kind = self._extra.get("source") or "hsm"
+        kind = text_of(self._extra, "source") or "hsm"
         if kind == "pem":
-            if not self._extra.get("file"):
+            file = text_of(self._extra, "file")
+            if file is None:
                 raise ConfigurationError("Source pem needs the path of a PEM or PFX file. Enter it on the connection.")
-            return PemFile(Path(self._extra["file"]), self._extra.get("passphrase") or None)
+            return PemFile(Path(file), text_of(self._extra, "passphrase"))
         if kind not in SOURCES:
             raise ConfigurationError(f"There is no source {kind!r}. Set it to hsm, exported or pem on the connection.")
-        if not self._extra.get("certificate"):
+        certificate = text_of(self._extra, "certificate")
+        if certificate is None:
             raise ConfigurationError("The connection names no certificate. Enter its name in the vault.")
         vault = vault_of(self.connection.host, self._extra, cloud=self.cloud, transport=self.transport, lab=self._lab)
-        return SOURCES[kind](vault, self._extra["certificate"], self._extra.get("version") or None)
+        return SOURCES[kind](vault, certificate, text_of(self._extra, "version"))
 
     @cached_property
     def credential(self) -> AssertionCredential:
@@ -189,7 +191,7 @@ class KeyVaultCertificateHook(BaseHook):
         Raises:
             ConfigurationError: The transport cannot be resolved.
         """
-        return azure_core_arguments(self.transport, self.cloud.service_hosts.in_lab(self._lab))
+        return azure_core_arguments(self.transport, self.cloud.service_hosts.in_lab(self._lab), largest=None)
 
     def get_session(self, *hosts: str) -> requests.Session:
         """Make a session that obeys the connection's transport, and reaches only the cloud's services or given hosts.
@@ -201,7 +203,7 @@ class KeyVaultCertificateHook(BaseHook):
             ConfigurationError: The transport cannot be resolved.
         """
         reachable = AllowedHosts(" or ".join(hosts), hosts) if hosts else self.cloud.service_hosts
-        return requests_session(self.transport, reachable.in_lab(self._lab))
+        return requests_session(self.transport, reachable.in_lab(self._lab), largest=None)
 
     def test_connection(self) -> tuple[bool, str]:
         """Find the certificate, sign with it and fetch a token; says which step failed."""

@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from keywatch.log_analytics.logs_ingestion import IngestionEndpoint, LogsIngestion, check_rule_id, packing
 from keywatch.pipeline.tables import TABLES, TableName
 from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
-from keywatch_airflow.settings import https_url, is_lab, transport_of
+from keywatch_airflow.settings import https_url, is_lab, text_of, transport_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -56,9 +56,9 @@ class LogsIngestionHook(BaseHook):
         """
         extra = self.connection.extra_dejson
         lab = is_lab(extra, self.conn_id)
-        rule_id = check_rule_id(extra.get("rule_id"))
+        rule_id = check_rule_id(text_of(extra, "rule_id"))
         certificate = KeyVaultCertificateHook(
-            extra.get("certificate_conn_id") or KeyVaultCertificateHook.default_conn_name
+            text_of(extra, "certificate_conn_id") or KeyVaultCertificateHook.default_conn_name
         )
         return IngestionEndpoint(
             url=https_url(self.connection.host),
@@ -85,8 +85,8 @@ class LogsIngestionHook(BaseHook):
         return LogsIngestion(
             self.endpoint,
             TABLES[table],
-            packing=packing(extra.get("packing")),
-            stream=extra.get(STREAM_NAMES[table]) or None,
+            packing=packing(text_of(extra, "packing")),
+            stream=text_of(extra, STREAM_NAMES[table]),
             pool_size=pool_size,
         )
 

@@ -242,9 +242,16 @@ def test_passing_failure_is_waited_out(cloud: LocalCloud, action: str, kind: Fau
     assert [hits for _, hits in cloud.fault_hits()] == [1]
 
 
+def description(token_endpoint: str) -> dict[str, str]:
+    """Make a description of a tenant."""
+    return dict.fromkeys(("authorization_endpoint", "issuer"), "https://login.microsoftonline.com/x") | {
+        "token_endpoint": token_endpoint
+    }
+
+
 def test_token_endpoint_outside_the_cloud_gets_no_assertion(cloud: LocalCloud) -> None:
     """Where Entra's own description names a foreign endpoint, nothing is signed for it."""
-    evil = {"token_endpoint": "https://login.example.com/token", "authorization_endpoint": "https://login.example.com"}
+    evil = description("https://login.example.com/token")
     cloud.inject(
         Fault(
             FaultKind.STATUS,
