@@ -22,6 +22,7 @@ KEYS_TABLE: Final = "AWS_Access_Key_Report_CL"
 AUDIT_TABLE: Final = "AWS_Access_Key_Audit_CL"
 
 GUID: Final = re.compile(r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})", re.IGNORECASE)
+DATES: Final = frozenset({"CreateDate", "LastUsedDate", "SnapshotTime"})
 TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -31,6 +32,8 @@ def expected_rows(
     snapshot_times: Mapping[str, str],
     run_id: str,
     account_names: Mapping[str, str] | None = None,
+    *,
+    declared: bool = False,
 ) -> list[dict[str, Any]]:
     """Work out the rows of the keys' table, as `stored` gives them.
 
@@ -40,6 +43,7 @@ def expected_rows(
         snapshot_times: When each account was read, ISO 8601 UTC; an account that is not here was not read.
         run_id: The run that read them.
         account_names: Names of accounts, where known.
+        declared: Whether the table's columns are declared by a data collection rule, or inferred from values.
     """
     names = account_names or {}
     records = [
@@ -53,7 +57,7 @@ def expected_rows(
                 _root_record(account, slot, snapshot_times[account], run_id, names.get(account))
                 for slot in range(1, count + 1)
             ]
-    return sorted(map(as_row, records), key=_record_id)
+    return sorted(map(as_declared_row if declared else as_row, records), key=_record_id)
 
 
 def stored(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -77,6 +81,19 @@ def as_row(record: Mapping[str, Any]) -> dict[str, Any]:
             row[f"{name}_t"] = value
         else:
             row[f"{name}_s"] = value
+    return row
+
+
+def as_declared_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a record into a row of the table whose columns are declared: named by the types of the design's table."""
+    row: dict[str, Any] = {"TimeGenerated": record["SnapshotTime"]}
+    for name, value in record.items():
+        if name in DATES:
+            row[f"{name}_t"] = value
+        else:
+            row[f"{name}_s" if isinstance(value, str) else f"{name}_d"] = (
+                value if isinstance(value, str) else float(value)
+            )
     return row
 
 

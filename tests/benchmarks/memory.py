@@ -122,7 +122,9 @@ def staged(limit: int, count: int, answer_seconds: float = 0.0) -> float:
         began = time.monotonic()
         transform_batch(extracted, run)
         batch = run.batch(0)
-        done = deliver(batch.records, batch.receipts, destination, reject=print, limit=limit, in_flight=IN_FLIGHT)
+        done = deliver(
+            batch.records, batch.receipts(destination), destination, reject=print, limit=limit, in_flight=IN_FLIGHT
+        )
         seconds = time.monotonic() - began
     assert done.accepted == count
     return seconds
@@ -150,6 +152,11 @@ class SigningDestination:
         self._max_bytes = MAX_BYTES
         self._key = new_key()
         self._answer_seconds = answer_seconds
+
+    @property
+    def name(self) -> str:
+        """One table."""
+        return "memory"
 
     @property
     def limits(self) -> Limits:
