@@ -73,7 +73,7 @@ def example_jwt_for_any_api() -> None:
             "exp": now + 300,
         }
         hook = KeyVaultCertificateHook(params["certificate_conn_id"])
-        session = hook.get_session(str(api.host))
+        session = hook.get_session(f"{api.host}:{api.port}" if api.port else str(api.host))
         assertion = hook.sign_jwt(claims, algorithm=params["algorithm"])
         grant = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
         token = session.post(f"{base}{api.schema}", data=grant).json()["access_token"]

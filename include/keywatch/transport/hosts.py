@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from keywatch.errors import ConfigurationError, HostNotAllowedError
 
-PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::443)?")
-"""A host name. Where there is more, a backslash or a user, HTTP clients differ on the host."""
+PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
+"""A host name, perhaps with a port. Where there is more, a backslash or a user, HTTP clients differ on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class AllowedHosts:
 
     Attributes:
         cloud: The cloud's name, for messages.
-        domains: Host names; a leading dot means any name below that domain, a `*` any one label.
+        domains: Host names; a leading dot means any name below that domain, a `*` any one label. One with a port
+            means that port, the others 443.
         lab: Whether every host is allowed. Only for laboratories.
     """
 
@@ -43,18 +44,18 @@ class AllowedHosts:
         except ValueError as error:
             raise HostNotAllowedError(f"A URL cannot be read, so nothing was sent: {error}. Correct it.") from error
         host = (parts.hostname or "").lower()
+        place = parts.netloc.lower().removesuffix(":443")
         if parts.scheme != "https":
             raise HostNotAllowedError(
                 f"{parts.scheme or 'no scheme'}://{host} is not HTTPS, so nothing was sent. Use an https:// URL."
             )
         if not PLAIN_HOST.fullmatch(parts.netloc):
             raise HostNotAllowedError(
-                f"A URL of {self.cloud} names more than a host, or another port than 443, so nothing was signed or "
-                "sent. Correct it."
+                f"A URL of {self.cloud} names more than a host and a port, so nothing was signed or sent. Correct it."
             )
-        if not any(self._matches(host, domain) for domain in self.domains):
+        if not any(self._matches(place, domain) for domain in self.domains):
             raise HostNotAllowedError(
-                f"{host} is not a host of {self.cloud}, so nothing was signed or sent. Remove the host from the "
+                f"{place} is not a host of {self.cloud}, so nothing was signed or sent. Remove the host from the "
                 "connection, choose the right cloud there or, in a laboratory, set lab: true on the connection "
                 "and [keywatch] allow_lab = True in Airflow's configuration."
             )
@@ -64,10 +65,10 @@ class AllowedHosts:
         return replace(self, lab=lab)
 
     @staticmethod
-    def _matches(host: str, domain: str) -> bool:
+    def _matches(place: str, domain: str) -> bool:
         if domain.startswith("."):
-            return host.endswith(domain)
-        labels, wanted = host.split("."), domain.split(".")
+            return place.endswith(domain)
+        labels, wanted = place.split("."), domain.split(".")
         return len(labels) == len(wanted) and all(
             want in ("*", label) for label, want in zip(labels, wanted, strict=True)
         )
