@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -13,9 +14,12 @@ import jwt
 import pytest
 import trustme
 from azure.core.credentials import TokenRequestOptions
+from azure.keyvault.secrets import SecretClient
 from azure.mgmt.resource.resources import ResourceManagementClient
+from azure.monitor.ingestion import LogsIngestionClient
 
 from keywatch.credentials.certificate import CertificateSource
+from keywatch.credentials.hsm import HsmCertificate
 from keywatch.credentials.pem import PemFile
 from keywatch.errors import (
     ConfigurationError,
@@ -29,7 +33,7 @@ from keywatch.errors import (
     UnreachableError,
 )
 from keywatch.transport.http import azure_core_arguments
-from localcloud import Fault, FaultKind, LocalCloud
+from localcloud import Fault, FaultKind, LocalCloud, LocalCloudError
 from tests.keywatch.credentials.reach import (
     ARM,
     AUDIT,
@@ -163,14 +167,41 @@ def test_own_tenant_may_be_named(cloud: LocalCloud) -> None:
     assert credential(cloud).get_token(ARM, tenant_id=cloud.azure.tenant_id.upper()).token
 
 
-def test_stock_client_works_with_the_credential(cloud: LocalCloud) -> None:
-    """An Azure SDK client takes the credential as it takes any other, and reads."""
-    arguments = azure_core_arguments(transport_to(cloud), CLOUD.service_hosts)
-    client = ResourceManagementClient(
-        credential(cloud, pem(cloud), "on-premises"), cloud.azure.subscription_id, **arguments
-    )
+AT_HOME: dict[str, Sources] = {
+    "hsm": lambda cloud: (hsm(cloud), "keywatch"),
+    "exported": lambda cloud: (exported(cloud), "keywatch"),
+    "pem": lambda cloud: (pem(cloud), "on-premises"),
+}
 
-    assert [group.name for group in client.resource_groups.list()]
+
+@pytest.mark.parametrize("make", AT_HOME.values(), ids=AT_HOME.keys())
+def test_official_clients_read_and_write_with_each_source(cloud: LocalCloud, make: Sources) -> None:
+    """Azure's own clients take the credential as they take any other: one lists, one reads, one writes."""
+    cloud.register("keywatch", cloud.certificate_versions("event-publisher")[0])
+    source, name = make(cloud)
+    for role, scope in (
+        ("Reader", "/subscription"),
+        ("Key Vault Secrets User", "/vault/secrets/workspace-key"),
+        ("Monitoring Metrics Publisher", "/dcr"),
+    ):
+        with contextlib.suppress(LocalCloudError):  # it has that role already
+            cloud.grant(name, role, scope)
+    shared, transport = credential(cloud, source, name), transport_to(cloud)
+
+    groups = ResourceManagementClient(
+        shared, cloud.azure.subscription_id, **azure_core_arguments(transport, CLOUD.service_hosts)
+    ).resource_groups.list()
+    secret = SecretClient(
+        cloud.azure.vault_url, shared, **azure_core_arguments(transport, CLOUD.vault_hosts)
+    ).get_secret("workspace-key")
+    LogsIngestionClient(
+        cloud.logs_ingestion.endpoint, shared, **azure_core_arguments(transport, CLOUD.ingestion_hosts)
+    ).upload(cloud.logs_ingestion.rule_id, "Custom-AWS_Access_Key_Report", [{"RecordId_s": "r1"}])
+
+    assert len(list(groups)) == 1
+    assert secret.value == cloud.second_workspace.shared_key
+    assert [row["RecordId_s"] for row in cloud.rows("AWS_Access_Key_Report_CL")] == ["r1"]
+    assert signed(cloud) == (1 if name == "keywatch" and isinstance(source, HsmCertificate) else 0)
 
 
 def aadsts(code: int, error: str = "unauthorized_client") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -301,3 +302,45 @@ def test_packing_that_is_none_names_those_there_are() -> None:
         packing("gzip")
 
     assert packing(None) is packing("") is Packing.DOCUMENTED
+
+
+@pytest.mark.parametrize("registered", ["before", "after", "never"])
+def test_rotation_during_a_long_delivery_fails_no_request(
+    cloud: LocalCloud, registered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While chunk after chunk goes out, each with a new token, the vault rotates: every record arrives, once."""
+    monkeypatch.setattr("keywatch.credentials.rotation.LISTED_FOR", 0.0)
+    monkeypatch.setattr("keywatch.credentials.rotation.REFUSED_FOR", 0.2)
+    cloud.set_token_lifetime(60)
+    client = destination(cloud)
+    sent, send = [0], client.send
+
+    def rotating(body: bytes) -> Sent:
+        sent[0] += 1
+        if sent[0] == 5:
+            new = cloud.create_certificate(AUDIT, enabled=registered != "before")
+            if registered == "before":
+                cloud.register("keywatch", new)
+                cloud.set_enabled(AUDIT, new.version, True)
+        if sent[0] == 15 and registered == "after":
+            cloud.register("keywatch", cloud.certificate_versions(AUDIT)[-1])
+        return send(body)
+
+    monkeypatch.setattr(client, "send", rotating)
+    with line_writer(tmp_path / "records.ndjson") as lines:
+        for number in range(250):
+            lines.write(encode(record(number)))
+    book, rejected = ReceiptBook(tmp_path / "receipts"), list[Rejected]()
+
+    done = deliver(tmp_path / "records.ndjson", book, client, reject=rejected.append, limit=4_000, in_flight=2)
+
+    old, new = cloud.certificate_versions(AUDIT)
+    by_version = Counter(each.detail for each in cloud.requests(action="keys/sign") if each.status == 200)
+    stored = [row["RecordId_s"] for row in cloud.rows("AWS_Access_Key_Report_CL")]
+    assert (done.accepted, done.perhaps_twice, rejected) == (250, 0, [])
+    assert sorted(stored) == sorted(f"r{number}" for number in range(250))
+    assert sent[0] > 20
+    assert {record.status for record in cloud.requests(action="POST logs")} == {204}
+    assert set(by_version) == {f"{AUDIT}/{old.version}", f"{AUDIT}/{new.version}"}
+    refused = {record.error for record in cloud.requests(action="token")}
+    assert ("AADSTS700027" in refused) is (registered != "before")
