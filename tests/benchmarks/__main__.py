@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import memory
+from tests.benchmarks import ingestion, memory
 from tests.benchmarks.harness import Benchmark, Row, table
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "memory": memory.benchmark,
+    "ingestion": ingestion.benchmark,
 }
 RESULT: Final = Path(__file__).resolve().parents[2] / ".cache" / "bench.json"
 
