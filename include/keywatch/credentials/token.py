@@ -10,15 +10,14 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
-import msal
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 
 from keywatch.credentials.application import Application
-from keywatch.credentials.assertion import client_assertion
 from keywatch.credentials.certificate import CertificateSource, CertificateVersion, SigningCertificate
 from keywatch.credentials.entra_http import EntraHttp
 from keywatch.credentials.msal_client import MsalClient
 from keywatch.credentials.rotation import Rotation
+from keywatch.credentials.shared_assertions import SharedAssertions
 from keywatch.credentials.single_flight import SingleFlight
 from keywatch.errors import (
     CertificateNotRegisteredError,
@@ -33,9 +32,6 @@ from keywatch.transport.retry import retrying
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
 log = logging.getLogger(__name__)
-
-ASSERTION_REUSED_FOR: Final = 540
-"""Seconds that one assertion is shown again, for whatever scope; a minute less than it is valid."""
 
 FRESH_FOR: Final = 300.0
 """Seconds that a token in memory must last to be handed out without a thought, as MSAL and azure-identity have it."""
@@ -95,10 +91,9 @@ class AssertionCredential:
         self._lock = threading.Lock()
         self._tokens: dict[tuple[tuple[str, ...], bool], AccessTokenInfo] = {}
         self._clients: dict[tuple[str, bool], MsalClient] = {}
-        self._assertions: dict[tuple[str, str], msal.AutoRefresher] = {}
+        self._assertions = SharedAssertions(application, clock)
         self._asking = SingleFlight[AccessTokenInfo]()
         self._starting = SingleFlight[MsalClient]()
-        self._signing = SingleFlight[str]()
 
     @property
     def signing(self) -> SigningCertificate:
@@ -185,7 +180,9 @@ class AssertionCredential:
         signing = self._rotation.load(version)
 
         def ask() -> AccessTokenInfo:
-            client = MsalClient(self._application, signing, self._http, lambda to: self._sign(signing, to), cae=False)
+            client = MsalClient(
+                self._application, signing, self._http, lambda to: self._assertions.sign(signing, to), cae=False
+            )
             return client.token([scope], None, self._rotation.name)
 
         return retrying(self._transport, log)(ask)
@@ -279,7 +276,7 @@ class AssertionCredential:
             if known:
                 return known
             client = MsalClient(
-                self._application, signing, self._http, lambda to: self._assertion(signing, to), cae=cae
+                self._application, signing, self._http, lambda to: self._assertions.get(signing, to), cae=cae
             )
             with self._lock:
                 self._clients[signing.version, cae] = client
@@ -297,24 +294,5 @@ class AssertionCredential:
         with self._lock:
             for cae in (False, True):
                 self._clients.pop((version.version, cae), None)
-            for key in [key for key in self._assertions if assertion and key[0] == version.version]:
-                del self._assertions[key]
-
-    def _assertion(self, signing: SigningCertificate, audience: str) -> str:
-        """Return the version's assertion; one signature serves every thread and scope."""
-        with self._lock:
-            refresher = self._assertions.setdefault(
-                (signing.version, audience),
-                msal.AutoRefresher(lambda: self._sign(signing, audience), expires_in=ASSERTION_REUSED_FOR),
-            )
-        return self._signing.do((signing.version, audience), lambda: str(refresher()))
-
-    def _sign(self, signing: SigningCertificate, audience: str) -> str:
-        self._application.hosts.require(audience)
-        return client_assertion(
-            signing,
-            client_id=self._application.client_id,
-            audience=audience,
-            now=self._clock(),
-            send_chain=self._application.send_chain,
-        )
+        if assertion:
+            self._assertions.forget(version.version)
