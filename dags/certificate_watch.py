@@ -9,11 +9,12 @@ Log Analytics table `Azure_Certificate_CL`.
 signs expires within the threshold, or something could not be seen or delivered.
 
 **Before the first run.** The connections, and a destination; press *Test* on each. Who is notified is set in Airflow's
-configuration: `[keywatch] notifier`, any notifier of Airflow's, and `notifier_arguments`, as JSON.
+configuration: `[keywatch] notifier`, any notifier of Airflow's, and `notifier_arguments`, as JSON. A destination whose
+own certificate is watched cannot take the rows once that one fails; the verdict is red all the same.
 
 **When it fails**
 - `verdict` is red: its log says, line by line, what to do. After it is done, trigger the DAG again.
-- `watch` is red: the connection itself is not usable; its log says why.
+- `watch` is red: the connection is not usable, or vault or Entra could not be asked; its log says why.
 - `publish` is red: the destination did not take the rows; clear it and `verdict` when that is mended.
 """
 

@@ -68,6 +68,12 @@ def test_readme_shows_what_the_demo_prints(default_cloud: LocalCloud) -> None:
     assert f"{len(seeded) + 1} rows, {len(seeded) + 1} keys in AWS" in block("demo")
 
 
+def test_readme_query_of_old_keys_is_understood(default_cloud: LocalCloud) -> None:
+    """The README's first query runs on the local cloud as it stands there, with the saved function in place."""
+    query = re.findall(r"```kusto\n(.*?)```", README, re.DOTALL)[0]
+    assert default_cloud.query(query) == []
+
+
 def test_readme_policy_allows_what_the_auditor_of_the_local_cloud_needs() -> None:
     """The README's policy names the four actions that extraction asks for, and no other."""
     source = (PROJECT / "include/keywatch/access_keys/extract.py").read_text(encoding="utf-8")

@@ -6,7 +6,8 @@ The worker is in no cloud, so it has a certificate in a file: a connection of ty
 **Before the first run.** Register the certificate on an application, and grant that application the role Reader on the
 subscription.
 
-**When it fails.** Press *Test* on the certificate connection: it finds the step and says what to do.
+**When it fails.** Press *Test* on the certificate connection; if that is green, a role or a connection named above is
+missing.
 """
 
 from __future__ import annotations

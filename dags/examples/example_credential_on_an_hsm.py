@@ -7,7 +7,8 @@ time. The stock Azure client takes the hook's credential as it takes any other.
 **Before the first run.** Grant the managed identity Key Vault Reader and Key Vault Crypto User on the vault, and the
 application whatever role it is to act with; here, Reader on a subscription.
 
-**When it fails.** Press *Test* on the certificate connection: it finds the step and says what to do.
+**When it fails.** Press *Test* on the certificate connection; if that is green, a role or a connection named above is
+missing.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ managed identity fetches it from the vault, and it signs for a token of the othe
 grant the managed identity Key Vault Secrets User on that one secret: it exposes the private key. Make a connection of
 type http whose host is `<namespace>.servicebus.windows.net` and whose schema is the event hub.
 
-**When it fails.** Press *Test* on the certificate connection: it finds the step and says what to do.
+**When it fails.** Press *Test* on the certificate connection; if that is green, a role or a connection named above is
+missing.
 """
 
 from __future__ import annotations

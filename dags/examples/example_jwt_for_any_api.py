@@ -7,7 +7,8 @@ Many services outside Azure take a JSON Web Token signed by a certificate's key 
 host, the name by which it knows us as login, and the path of its token endpoint as schema. Who may trigger this DAG
 chooses neither the host nor the claims.
 
-**When it fails.** Press *Test* on the certificate connection: it finds the step and says what to do.
+**When it fails.** Press *Test* on the certificate connection; if that is green, a role or a connection named above is
+missing.
 """
 
 from __future__ import annotations

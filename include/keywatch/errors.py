@@ -126,11 +126,14 @@ class AccessDeniedError(PermanentError):
         self.account_id = account_id
         self.action = action
         who = f" to {principal}" if principal else ""
-        super().__init__(
-            f"AWS account {account_id} denies {action}{who}. Allow it in the policy of the audit role: "
-            f'{{"Effect": "Allow", "Action": "{action}", "Resource": "*"}} '
-            "(and look for a service control policy that denies it)."
+        what_to_do = (
+            "See that the role exists there by that name, that its trust policy names this identity, and that this "
+            "identity's own policy allows sts:AssumeRole on that role."
+            if action == "sts:AssumeRole"
+            else f'Allow it in the policy of the audit role: {{"Effect": "Allow", "Action": "{action}", "Resource": '
+            '"*"} (and look for a service control policy that denies it).'
         )
+        super().__init__(f"AWS account {account_id} denies {action}{who}. {what_to_do}")
 
 
 class NoAccountsError(PermanentError):

@@ -56,6 +56,12 @@ def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
             "login": cloud.second_workspace.id,
             "extra": {"key_secret": f"{azure.vault_url}/secrets/workspace-key", "transport": transport},
         },
+        "event_hub": {
+            "conn_type": "http",
+            "description": "The Event Hub of the other tenant",
+            "host": azure.event_hub_namespace.removeprefix("https://"),
+            "schema": azure.event_hub,
+        },
         "on_premises_certificate": {
             "conn_type": "keyvault_certificate",
             "description": "A worker's own certificate, in a file",

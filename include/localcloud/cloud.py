@@ -8,6 +8,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud import kql
@@ -25,12 +26,12 @@ from localcloud.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from localcloud.service import Service
 
 FUNCTION_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 WORKSPACES = 2
+FUNCTIONS = Path(__file__).resolve().parents[1] / "kql" / "functions"
 KEY_BYTES = 64
 """Length of a workspace's key before base64."""
 
@@ -71,6 +72,7 @@ class Cloud:
         self.collection = DataCollection(self.store, self.workspaces[0].id)
         self.logs_ingestion = new_access()
         self.functions: dict[tuple[str, str], str] = {}
+        self._save_functions()
         self.faults = Faults()
         self.log = RequestLog()
         self._aws = Aws(self.accounts)
@@ -100,8 +102,15 @@ class Cloud:
         self.store.clear()
         self.collection.reset()
         self.functions.clear()
+        self._save_functions()
         self.faults.clear()
         self.log.clear()
+
+    def _save_functions(self) -> None:
+        """Save the project's own functions in every workspace, as whoever deploys it does."""
+        for file in sorted(FUNCTIONS.glob("*.kql")):
+            for workspace in self.workspaces:
+                self.save_function(file.stem, file.read_text(encoding="utf-8"), workspace.id)
 
     def workspace(self, wanted: str | None) -> str:
         """Give the id of a workspace: the named one, or the first.

@@ -111,7 +111,7 @@ To look further:
   {_relative(log)}    the whole log of the run
   {_relative(log.parent / "keywatch")}    what the run staged, and its receipts
   make up                   Airflow's UI with a local cloud behind it; then trigger access_key_report, and ask:
-  .venv/bin/python -m localcloud query '{KEYS} | where Status_s == "Active" | summarize count() by ServiceName_s'"""
+  .venv/bin/python -m localcloud query 'AccessKeys() | summarize count() by Status_s, ServiceName_s'"""
     )
     if not succeeded:
         print(f"\nThe DAG run FAILED; the end of {_relative(log)} says why.", file=sys.stderr)

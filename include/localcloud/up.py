@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from pathlib import Path
 
 from localcloud.airflow_home import PROJECT, airflow, airflow_environment, connections
-from localcloud.client import LocalCloud
+from localcloud.client import LocalCloud, LocalCloudError
 from localcloud.console import Console
 from localcloud.standalone import Standalone, port_is_free
+
+STATE = PROJECT / ".airflow" / "localcloud"
 
 
 def main(argv: list[str]) -> int:
@@ -19,6 +22,8 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="of Airflow's UI (default: %(default)s)")
     options = parser.parse_args(argv)
+    if _runs_already(STATE):
+        return 1
     if not port_is_free(options.port):
         print(f"Port {options.port} is in use. Choose another: make up PORT={options.port + 1}", file=sys.stderr)
         return 1
@@ -26,22 +31,39 @@ def main(argv: list[str]) -> int:
     console, home = Console(), PROJECT / ".airflow" / "up"
     home.mkdir(parents=True, exist_ok=True)
     console.step("Starting the local cloud: AWS and Azure on loopback, with real TLS")
-    with LocalCloud(PROJECT / ".airflow" / "localcloud") as cloud:
+    with LocalCloud(STATE) as cloud:
         env = airflow_environment(home, {}) | cloud.identity_environment()
         console.step("Preparing Airflow's database and connections")
         if not _prepare(env, home, cloud):
             return 1
         console.step("Starting Airflow, which takes up to a minute")
-        try:
-            with Standalone(env, port=options.port, log=home / "standalone.log") as running:
-                console.step("Ready")
-                _print_welcome(running, cloud)
-                signal.pause()
-        except KeyboardInterrupt:
-            print()
-        finally:
-            console.step("Stopping")
+        cloud.grant("keywatch", "Reader", "/subscription")  # which the examples want
+        with Standalone(env, port=options.port, log=home / "standalone.log") as running:
+            console.step("Ready")
+            _print_welcome(running, cloud)
+            _wait(console)
     return 0
+
+
+def _wait(console: Console) -> None:
+    """Wait for Ctrl-C or SIGTERM, and say that it has been heard."""
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        console.step("Stopping")
+
+
+def _runs_already(state: Path) -> bool:
+    """Tell whether a local cloud uses that folder already; two would pull the carpet from under each other."""
+    try:
+        pid = LocalCloud.attach(state).pid
+        os.kill(pid, 0)
+    except (LocalCloudError, ProcessLookupError):
+        return False
+    print(f"It runs already, and its local cloud is process {pid}. Stop it with Ctrl-C there first.", file=sys.stderr)
+    return True
 
 
 def _prepare(env: dict[str, str], home: Path, cloud: LocalCloud) -> bool:
@@ -70,11 +92,12 @@ def _print_welcome(running: Standalone, cloud: LocalCloud) -> None:
 
   Trigger access_key_report. Left as it is, its form audits the connection's own account; for all of them give
   accounts {accounts} and role {cloud.aws.role_name}.
+  The examples that list resource groups want subscription {cloud.azure.subscription_id}.
   Then ask, from another terminal:
-    .venv/bin/python -m localcloud query 'AWS_Access_Key_Report_CL | sort by KeyAgeDays_d desc | take 5'
+    .venv/bin/python -m localcloud query 'AccessKeys() | sort by KeyAgeDays_d desc | take 5'
     .venv/bin/python -m localcloud requests action='POST logs'
 
-  Ctrl-C stops everything.
+  Ctrl-C stops everything. The local cloud forgets its rows then; Airflow keeps its runs.
 """,
         flush=True,
     )

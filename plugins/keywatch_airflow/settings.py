@@ -110,7 +110,9 @@ def https_url(host: str | None) -> str:
     url = (host or "").strip().rstrip("/").lower()
     url = (url if "://" in url else f"https://{url}").removesuffix(":443")
     _, _, rest = url.partition("://")
-    if not rest or set(rest) & set("/?#"):
+    if not rest:
+        raise ConfigurationError("The connection has no host. Enter https://<name>.<domain>.")
+    if set(rest) & set("/?#"):
         raise ConfigurationError("The connection's host is not the URL of a host alone. Enter https://<name>.<domain>.")
     return url
 

@@ -118,9 +118,7 @@ def home(cloud: LocalCloud, partner: tuple[Partner, Path], tmp_path_factory: pyt
     api, bundle = partner
     trusting = connections(cloud)["keyvault_certificate_default"]
     trusting["extra"]["transport"] = trusting["extra"]["transport"] | {"ca_bundle": str(bundle)}
-    namespace = cloud.azure.event_hub_namespace.removeprefix("https://")
     more: dict[str, dict[str, Any]] = {
-        "event_hub": {"conn_type": "http", "host": namespace, "schema": cloud.azure.event_hub},
         "partner_api": {
             "conn_type": "http",
             "host": "localhost",

@@ -74,7 +74,7 @@ def test_connection_holds_no_secret(cloud: LocalCloud) -> None:
     azure = {name: each for name, each in connections(cloud).items() if each["conn_type"] != "aws"}
     secrets = [each.shared_key for each in (cloud.workspace, cloud.second_workspace)]
 
-    assert len(azure) == 5
+    assert len(azure) == 6
     assert not any("password" in each for each in azure.values())
     assert not any(secret in json.dumps(azure) for secret in (*secrets, "PRIVATE KEY", cloud.azure.pfx_passphrase))
 
@@ -109,9 +109,11 @@ def test_send_chain_is_a_matter_of_true(connect: Connect, hsm: dict[str, Any]) -
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "source": ({}, {"source": "file"}, "hsm, exported or pem"),
     "certificate": ({}, {"certificate": ""}, "names no certificate"),
-    "tenant": ({}, {"tenant_id": ""}, "neither a GUID nor a domain"),
+    "tenant": ({}, {"tenant_id": "contoso"}, "neither a GUID nor a domain"),
+    "no tenant": ({}, {"tenant_id": ""}, "names no tenant"),
     "client id": ({"login": "keywatch"}, {}, "not a GUID"),
-    "no vault": ({"host": ""}, {}, "not the URL of a host alone"),
+    "no vault": ({"host": ""}, {}, "has no host"),
+    "another type": ({"conn_type": "http"}, {}, "is of type http"),
     "vault with a path": ({"host": "https://contoso.vault.azure.net/keys"}, {}, "not the URL of a host alone"),
     "cloud": ({}, {"cloud": "Azure"}, "There is no Azure cloud"),
     "identity": ({}, {"vault_identity": "me"}, "managed_identity"),

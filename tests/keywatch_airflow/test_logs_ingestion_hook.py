@@ -86,7 +86,7 @@ def test_test_button_tries_every_stream_and_stores_nothing(
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "rule id": ({}, {"rule_id": "keywatch"}, "immutableId"),
     "packing": ({}, {"packing": "gzip"}, "documented, wire"),
-    "no endpoint": ({"host": None}, {}, "not the URL of a host alone"),
+    "no endpoint": ({"host": None}, {}, "has no host"),
     "endpoint with a path": ({"host": "https://x.ingest.monitor.azure.com/a"}, {}, "not the URL of a host alone"),
     "transport": ({}, {"transport": {"verify": False}}, "verify is false"),
 }

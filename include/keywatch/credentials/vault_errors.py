@@ -71,8 +71,9 @@ def _no_identity(error: ClientAuthenticationError) -> KeywatchError:
     if PASSING.search(first):
         return ServiceUnavailableError(f"This machine's identity cannot be had at the moment: {first}")
     return IdentityError(
-        f"This machine has no identity that reaches the vault: {first} Choose on the connection how the vault is "
-        "reached (managed identity, workload identity or the default chain), and assign that identity to this machine."
+        f"This machine has no identity that reaches the vault: {first.rstrip('.')}. Choose on the connection how the "
+        "vault is reached (managed identity, workload identity or the default chain), and assign that identity to this "
+        "machine."
     )
 
 
@@ -93,7 +94,7 @@ def _refused_identity(error: HttpResponseError) -> KeywatchError:
 
 
 def _first_line(error: HttpResponseError) -> str:
-    lines = (error.message or "").strip().splitlines()
+    lines = (error.message or "").rpartition("Token request error: ")[2].strip().splitlines()
     return printable(lines[0]) if lines else f"HTTP {error.status_code}."
 
 

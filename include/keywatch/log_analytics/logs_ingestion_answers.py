@@ -79,8 +79,8 @@ def _forbidden(asked: Asked, code: str) -> KeywatchError:
 
 def _not_found(asked: Asked, code: str) -> KeywatchError:
     return DestinationNotFoundError(
-        f"{asked.host} has no rule {asked.rule_id} with a stream {asked.stream} ({code}). Correct endpoint and rule id "
-        "on the connection; both are in the rule's JSON view."
+        f"{asked.host} has no rule {asked.rule_id} with a stream {asked.stream} ({code}). Correct endpoint, rule id "
+        "and stream on the connection; all are in the rule's JSON view."
     )
 
 

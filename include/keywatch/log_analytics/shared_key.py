@@ -43,7 +43,10 @@ class SharedKey:
                 "Agents page into the connection."
             ) from None
         if not self._key:
-            raise ConfigurationError("The connection holds no shared key. Enter the workspace's primary key.")
+            raise ConfigurationError(
+                "The connection holds no shared key. Enter the workspace's primary key, or key_secret, the "
+                "URL of the Key Vault secret that holds it."
+            )
 
     def __repr__(self) -> str:
         return f"SharedKey(workspace_id={self.workspace_id!r})"

@@ -232,7 +232,7 @@ def _record(watched: Watched, row: dict[str, Any], version: str, run_id: str, no
     whole = {
         "loggedDate": snapshot_time[:10],
         "Connection": watched.connection,
-        "Certificate": watched.source.name,
+        "Certificate": watched.source.name.removeprefix("Certificate ").removeprefix("file "),
         **row,
         "SnapshotTime": snapshot_time,
         "RecordId": stable_id("r", watched.connection, version, snapshot_time[:10]),

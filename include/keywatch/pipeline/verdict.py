@@ -17,7 +17,8 @@ def verdict(published: Published | None) -> str:
     """
     if published is None:
         raise IncompleteReportError(
-            "No report was published: look at the logs of tasks list_accounts and publish, and clear what failed."
+            "No report was published. The log of task publish says why, or that of list_accounts or audit.load, "
+            "whichever is red first: do what it says, then clear the red tasks with everything downstream."
         )
     counted = ", ".join(f"{count} {status}" for status, count in sorted(published["accounts"].items()))
     if published["complete"]:

@@ -58,8 +58,17 @@ class KeyVaultCertificateHook(BaseHook):
 
     @cached_property
     def connection(self) -> Connection:
-        """The Airflow connection."""
-        return self.get_connection(self.conn_id)
+        """The Airflow connection.
+
+        Raises:
+            ConfigurationError: It is of another type.
+        """
+        connection = self.get_connection(self.conn_id)
+        if connection.conn_type != self.conn_type:
+            raise ConfigurationError(
+                f"Connection {self.conn_id!r} is of type {connection.conn_type}, not {self.conn_type}: name another."
+            )
+        return connection
 
     @cached_property
     def cloud(self) -> AzureCloud:
@@ -87,12 +96,18 @@ class KeyVaultCertificateHook(BaseHook):
             ConfigurationError: Tenant, client id or cloud are not usable.
         """
         return Application(
-            tenant_id=text_of(self._extra, "tenant_id") or "",
+            tenant_id=self._tenant_id(),
             client_id=self.connection.login or "",
             cloud=self.cloud,
             send_chain=flag_of(self._extra, "send_chain"),
             lab=self._lab,
         )
+
+    def _tenant_id(self) -> str:
+        tenant_id = text_of(self._extra, "tenant_id")
+        if tenant_id is None:
+            raise ConfigurationError("The connection names no tenant. Enter its GUID or domain as tenant_id.")
+        return tenant_id
 
     @cached_property
     def source(self) -> CertificateSource:
