@@ -13,7 +13,7 @@ from keywatch.errors import ConfigurationError
 from keywatch.transport import AzureCloud, Transport
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import Connection, ObjectStoragePath
 
     from keywatch.credentials.vault import Vault
 
@@ -73,6 +73,24 @@ def transport_of(extra: Mapping[str, Any], *, lab: bool) -> Transport:
     if not isinstance(value, Mapping):
         raise ConfigurationError("transport is not a JSON object. Correct it on the connection.")
     return Transport.from_mapping(value, lab=lab)
+
+
+def extra_of(connection: Connection, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a connection's extras, all of which its form has.
+
+    Args:
+        connection: The connection.
+        form: As `keywatch_airflow.forms` describes its type.
+
+    Raises:
+        ConfigurationError: One has a name that the form does not know: a misspelt one would be ignored otherwise.
+    """
+    extra, known = dict(connection.extra_dejson), form["conn-fields"]
+    if unknown := sorted(set(extra) - set(known)):
+        raise ConfigurationError(
+            f"The connection's extras do not know {', '.join(unknown)}. They take: {', '.join(known)}."
+        )
+    return extra
 
 
 def text_of(extra: Mapping[str, Any], name: str) -> str | None:

@@ -124,6 +124,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "line break in a certificate": ({}, {"certificate": "a\nb"}, "not a line of text"),
     "path for a certificate": ({}, {"certificate": ".."}, "letters, digits and hyphens"),
     "endless patience": ({}, {"transport": {"attempts": 10**9}}, "at most 100"),
+    "misspelt extra": ({}, {"certificat": "x"}, "do not know certificat"),
     "laboratory": ({}, {"lab": True}, "does not allow"),
 }
 

@@ -88,6 +88,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "packing": ({}, {"packing": "gzip"}, "documented, wire"),
     "no endpoint": ({"host": None}, {}, "has no host"),
     "endpoint with a path": ({"host": "https://x.ingest.monitor.azure.com/a"}, {}, "not the URL of a host alone"),
+    "misspelt extra": ({}, {"certificat": "x"}, "do not know certificat"),
     "transport": ({}, {"transport": {"verify": False}}, "verify is false"),
 }
 

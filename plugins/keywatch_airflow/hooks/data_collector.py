@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 
@@ -19,7 +19,8 @@ from keywatch.log_analytics.data_collector import (
 from keywatch.log_analytics.shared_key import SharedKey
 from keywatch.pipeline.tables import TABLES, TableName
 from keywatch.transport import AzureCloud, Transport, azure_cloud
-from keywatch_airflow.settings import is_lab, text_of, transport_of, vault_of
+from keywatch_airflow.forms import DATA_COLLECTOR
+from keywatch_airflow.settings import extra_of, is_lab, text_of, transport_of, vault_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -65,7 +66,7 @@ class DataCollectorHook(BaseHook):
             ConfigurationError: Workspace id, key, cloud or transport are not usable.
             KeywatchError: The vault that keeps the key cannot be asked, or refuses.
         """
-        extra = self.connection.extra_dejson
+        extra = extra_of(self.connection, DATA_COLLECTOR)
         lab = is_lab(extra, self.conn_id)
         cloud = azure_cloud(text_of(extra, "cloud"))
         transport = transport_of(extra, lab=lab)
@@ -80,7 +81,7 @@ class DataCollectorHook(BaseHook):
 
     def _key(self, cloud: AzureCloud, transport: Transport, *, lab: bool) -> str:
         """Return the workspace's key, from the vault if the connection names a secret there."""
-        extra = self.connection.extra_dejson
+        extra = extra_of(self.connection, DATA_COLLECTOR)
         secret = (text_of(extra, "key_secret") or "").strip().rstrip("/")
         if not secret:
             return self.connection.password or ""
@@ -105,7 +106,7 @@ class DataCollectorHook(BaseHook):
             HostNotAllowedError: The connection's host, or the vault that keeps its key, is outside its cloud.
             KeywatchError: The vault that keeps the key cannot be asked, or refuses.
         """
-        extra: dict[str, Any] = self.connection.extra_dejson
+        extra = extra_of(self.connection, DATA_COLLECTOR)
         self.log.warning(
             "Connection %r uses the HTTP Data Collector API, which Microsoft stopped supporting on %s. It may stop "
             "working at any time.",

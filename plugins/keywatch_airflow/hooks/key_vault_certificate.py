@@ -21,7 +21,8 @@ from keywatch.credentials.vault import Vault
 from keywatch.errors import ConfigurationError
 from keywatch.transport import AllowedHosts, AzureCloud, Transport, azure_cloud
 from keywatch.transport.http import azure_core_arguments, requests_session
-from keywatch_airflow.settings import flag_of, is_lab, text_of, transport_of, vault_of
+from keywatch_airflow.forms import KEY_VAULT_CERTIFICATE
+from keywatch_airflow.settings import extra_of, flag_of, is_lab, text_of, transport_of, vault_of
 
 if TYPE_CHECKING:
     import requests
@@ -233,7 +234,7 @@ class KeyVaultCertificateHook(BaseHook):
 
     @cached_property
     def _extra(self) -> dict[str, Any]:
-        return dict(self.connection.extra_dejson)
+        return extra_of(self.connection, KEY_VAULT_CERTIFICATE)
 
     @cached_property
     def _lab(self) -> bool:

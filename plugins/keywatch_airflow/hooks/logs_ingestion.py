@@ -9,8 +9,9 @@ from airflow.sdk import BaseHook
 
 from keywatch.log_analytics.logs_ingestion import IngestionEndpoint, LogsIngestion, check_rule_id, packing
 from keywatch.pipeline.tables import TABLES, TableName
+from keywatch_airflow.forms import LOGS_INGESTION
 from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
-from keywatch_airflow.settings import https_url, is_lab, text_of, transport_of
+from keywatch_airflow.settings import extra_of, https_url, is_lab, text_of, transport_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -54,7 +55,7 @@ class LogsIngestionHook(BaseHook):
             ConfigurationError: Endpoint, rule id, certificate connection or transport are not usable.
             KeywatchError: The certificate connection's.
         """
-        extra = self.connection.extra_dejson
+        extra = extra_of(self.connection, LOGS_INGESTION)
         lab = is_lab(extra, self.conn_id)
         rule_id = check_rule_id(text_of(extra, "rule_id"))
         certificate = KeyVaultCertificateHook(
@@ -81,7 +82,7 @@ class LogsIngestionHook(BaseHook):
             HostNotAllowedError: The endpoint is outside the cloud.
             KeywatchError: The certificate connection's.
         """
-        extra = self.connection.extra_dejson
+        extra = extra_of(self.connection, LOGS_INGESTION)
         return LogsIngestion(
             self.endpoint,
             TABLES[table],
