@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keywatch.errors import CertificateUnavailableError, CertificateUnusableError
+from keywatch.errors import CertificateUnusableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +116,6 @@ class CertificateSource(Protocol):
             KeywatchError: The source cannot be asked.
         """
         ...
-
-
-def only(pinned: str | None, versions: tuple[CertificateVersion, ...], name: str) -> tuple[CertificateVersion, ...]:
-    """Return the pinned version alone, or all if none is pinned.
-
-    Raises:
-        CertificateUnavailableError: The pinned version is not among them.
-    """
-    chosen = tuple(each for each in versions if pinned in (None, each.version))
-    if not chosen:
-        raise CertificateUnavailableError(
-            f"{name} has no version {pinned}. Correct the version on the connection, or leave it empty to follow "
-            "rotations."
-        )
-    return chosen
 
 
 def rsa_public_key(certificate: x509.Certificate, name: str) -> RSAPublicKey:

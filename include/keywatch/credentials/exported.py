@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from azure.keyvault.secrets import KeyVaultSecret
 
-from keywatch.credentials.certificate import CertificateVersion, SigningCertificate, only
+from keywatch.credentials.certificate import CertificateVersion, SigningCertificate
 from keywatch.credentials.key_material import read_key_material
-from keywatch.credentials.vault import Vault, check_name
+from keywatch.credentials.vault_certificate import VaultCertificate
 from keywatch.errors import CertificateUnavailableError
 from keywatch.transport.foreign_text import printable
 
@@ -19,31 +19,11 @@ PEM = "application/x-pem-file"
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedCertificate:
+class ExportedCertificate(VaultCertificate):
     """A certificate source: certificate, chain and private key through the vault's secret interface.
 
     Source: Microsoft Learn, "Export certificates from Azure Key Vault".
-
-    Attributes:
-        vault: Where it is.
-        certificate: Its name.
-        pinned: The one version to use; None means the newest that works.
-
-    Raises:
-        ConfigurationError: The name cannot be that of a certificate.
     """
-
-    vault: Vault
-    certificate: str
-    pinned: str | None = None
-
-    def __post_init__(self) -> None:
-        check_name(self.certificate)
-
-    @property
-    def name(self) -> str:
-        """The certificate and its vault, for messages."""
-        return f"Certificate {self.certificate} in {self.vault.host}"
 
     def versions(self) -> tuple[CertificateVersion, ...]:
         """List its versions, newest first.
@@ -52,7 +32,7 @@ class ExportedCertificate:
             CertificateUnavailableError: There is no such certificate or pinned version.
             KeywatchError: The vault cannot be asked, or refuses.
         """
-        return only(self.pinned, self.vault.secret_versions(self.certificate), self.name)
+        return self.chosen(self.vault.secret_versions(self.certificate))
 
     def load(self, version: CertificateVersion) -> SigningCertificate:
         """Fetch one version with its private key.

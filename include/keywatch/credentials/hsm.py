@@ -6,37 +6,17 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from keywatch.credentials.certificate import CertificateVersion, SigningCertificate, only, rsa_public_key
-from keywatch.credentials.vault import Vault, check_name
+from keywatch.credentials.certificate import CertificateVersion, SigningCertificate, rsa_public_key
+from keywatch.credentials.vault_certificate import VaultCertificate
 from keywatch.errors import CertificateUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
-class HsmCertificate:
+class HsmCertificate(VaultCertificate):
     """A certificate source: the certificate through the vault's certificate interface, signatures through its keys.
 
     That interface gives no chain, so `x5c` holds the certificate alone.
-
-    Attributes:
-        vault: Where it is.
-        certificate: Its name.
-        pinned: The one version to use; None means the newest that works.
-
-    Raises:
-        ConfigurationError: The name cannot be that of a certificate.
     """
-
-    vault: Vault
-    certificate: str
-    pinned: str | None = None
-
-    def __post_init__(self) -> None:
-        check_name(self.certificate)
-
-    @property
-    def name(self) -> str:
-        """The certificate and its vault, for messages."""
-        return f"Certificate {self.certificate} in {self.vault.host}"
 
     def versions(self) -> tuple[CertificateVersion, ...]:
         """List its versions, newest first.
@@ -45,7 +25,7 @@ class HsmCertificate:
             CertificateUnavailableError: There is no such certificate or pinned version.
             KeywatchError: The vault cannot be asked, or refuses.
         """
-        return only(self.pinned, self.vault.certificate_versions(self.certificate), self.name)
+        return self.chosen(self.vault.certificate_versions(self.certificate))
 
     def load(self, version: CertificateVersion) -> SigningCertificate:
         """Fetch one version; its key stays, and is the one that the vault keeps for this very version.

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-from airflow.sdk import BaseHook
 
 from keywatch.errors import ConfigurationError
 from keywatch.log_analytics.data_collector import (
@@ -18,12 +15,10 @@ from keywatch.log_analytics.data_collector import (
 )
 from keywatch.log_analytics.shared_key import SharedKey
 from keywatch.pipeline.tables import TABLES, TableName
-from keywatch.transport import AzureCloud, Transport, azure_cloud
+from keywatch.transport import AzureCloud, azure_cloud
 from keywatch_airflow.forms import DATA_COLLECTOR
-from keywatch_airflow.settings import extra_of, is_lab, text_of, transport_of, vault_of
-
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
+from keywatch_airflow.hooks.connection import ConnectionHook
+from keywatch_airflow.settings import text_of, vault_of
 
 SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
 EXTRA_NAMES: dict[TableName, str] = {
@@ -33,7 +28,7 @@ EXTRA_NAMES: dict[TableName, str] = {
 }
 
 
-class DataCollectorHook(BaseHook):
+class DataCollectorHook(ConnectionHook):
     """Turns a connection into a destination in a Log Analytics workspace.
 
     The workspace id is the connection's login; its shared key is the password, or a secret in a vault. Extras:
@@ -44,19 +39,10 @@ class DataCollectorHook(BaseHook):
         conn_id: The connection.
     """
 
-    conn_name_attr = "conn_id"
     default_conn_name = "azure_data_collector_default"
     conn_type = "azure_data_collector"
     hook_name = "Azure Log Analytics (Data Collector)"
-
-    def __init__(self, conn_id: str = default_conn_name) -> None:
-        super().__init__()
-        self.conn_id = conn_id
-
-    @cached_property
-    def connection(self) -> Connection:
-        """The Airflow connection."""
-        return self.get_connection(self.conn_id)
+    form = DATA_COLLECTOR
 
     @cached_property
     def endpoint(self) -> DataCollectorEndpoint:
@@ -66,23 +52,19 @@ class DataCollectorHook(BaseHook):
             ConfigurationError: Workspace id, key, cloud or transport are not usable.
             KeywatchError: The vault that keeps the key cannot be asked, or refuses.
         """
-        extra = extra_of(self.connection, DATA_COLLECTOR)
-        lab = is_lab(extra, self.conn_id)
-        cloud = azure_cloud(text_of(extra, "cloud"))
-        transport = transport_of(extra, lab=lab)
+        cloud = azure_cloud(text_of(self.extra, "cloud"))
         workspace_id = check_workspace_id(self.connection.login)
         host = self.connection.host or f"{workspace_id}.{cloud.data_collector_domain}"
         return DataCollectorEndpoint(
             url=f"https://{host}",
-            key=SharedKey(workspace_id, self._key(cloud, transport, lab=lab)),
-            hosts=cloud.data_collector_hosts.in_lab(lab),
-            transport=transport,
+            key=SharedKey(workspace_id, self._key(cloud)),
+            hosts=cloud.data_collector_hosts.in_lab(self.lab),
+            transport=self.transport,
         )
 
-    def _key(self, cloud: AzureCloud, transport: Transport, *, lab: bool) -> str:
+    def _key(self, cloud: AzureCloud) -> str:
         """Return the workspace's key, from the vault if the connection names a secret there."""
-        extra = extra_of(self.connection, DATA_COLLECTOR)
-        secret = (text_of(extra, "key_secret") or "").strip().rstrip("/")
+        secret = (text_of(self.extra, "key_secret") or "").strip().rstrip("/")
         if not secret:
             return self.connection.password or ""
         vault_url, _, name = secret.partition("/secrets/")
@@ -90,7 +72,7 @@ class DataCollectorHook(BaseHook):
             raise ConfigurationError(
                 "key_secret is not the URL of a secret. Enter https://<vault>.vault.azure.net/secrets/<name>."
             )
-        vault = vault_of(vault_url, extra, cloud=cloud, transport=transport, lab=lab)
+        vault = vault_of(vault_url, self.extra, cloud=cloud, transport=self.transport, lab=self.lab)
         return vault.secret(name).value or ""
 
     def get_destination(self, table: TableName, *, pool_size: int = 10) -> DataCollector:
@@ -106,14 +88,13 @@ class DataCollectorHook(BaseHook):
             HostNotAllowedError: The connection's host, or the vault that keeps its key, is outside its cloud.
             KeywatchError: The vault that keeps the key cannot be asked, or refuses.
         """
-        extra = extra_of(self.connection, DATA_COLLECTOR)
         self.log.warning(
             "Connection %r uses the HTTP Data Collector API, which Microsoft stopped supporting on %s. It may stop "
             "working at any time.",
             self.conn_id,
             SUPPORT_ENDED,
         )
-        log_type = text_of(extra, EXTRA_NAMES[table]) or TABLES[table].name
+        log_type = text_of(self.extra, EXTRA_NAMES[table]) or TABLES[table].name
         return DataCollector(self.endpoint, log_type, pool_size=pool_size, clock=lambda: datetime.now(UTC))
 
     def test_connection(self) -> tuple[bool, str]:

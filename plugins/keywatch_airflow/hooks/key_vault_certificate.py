@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
-
 from keywatch.credentials.application import Application
 from keywatch.credentials.assertion import Algorithm, sign_jwt
 from keywatch.credentials.certificate import CertificateSource, SigningCertificate
@@ -19,14 +17,14 @@ from keywatch.credentials.pem import PemFile
 from keywatch.credentials.token import AssertionCredential
 from keywatch.credentials.vault import Vault
 from keywatch.errors import ConfigurationError
-from keywatch.transport import AllowedHosts, AzureCloud, Transport, azure_cloud
+from keywatch.transport import AllowedHosts, AzureCloud, azure_cloud
 from keywatch.transport.http import azure_core_arguments, requests_session
 from keywatch_airflow.forms import KEY_VAULT_CERTIFICATE
-from keywatch_airflow.settings import extra_of, flag_of, is_lab, text_of, transport_of, vault_of
+from keywatch_airflow.hooks.connection import ConnectionHook
+from keywatch_airflow.settings import flag_of, text_of, vault_of
 
 if TYPE_CHECKING:
     import requests
-    from airflow.sdk import Connection
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.x509 import Certificate
 
@@ -37,7 +35,7 @@ SOURCES: dict[str, Callable[[Vault, str, str | None], CertificateSource]] = {
 }
 
 
-class KeyVaultCertificateHook(BaseHook):
+class KeyVaultCertificateHook(ConnectionHook):
     """Turns a connection into a credential whose secret is a signature.
 
     The client id is the connection's login, the vault's URL its host. Extras: `tenant_id`, `certificate`, `version`,
@@ -48,28 +46,10 @@ class KeyVaultCertificateHook(BaseHook):
         conn_id: The connection.
     """
 
-    conn_name_attr = "conn_id"
     default_conn_name = "keyvault_certificate_default"
     conn_type = "keyvault_certificate"
     hook_name = "Azure Key Vault certificate"
-
-    def __init__(self, conn_id: str = default_conn_name) -> None:
-        super().__init__()
-        self.conn_id = conn_id
-
-    @cached_property
-    def connection(self) -> Connection:
-        """The Airflow connection.
-
-        Raises:
-            ConfigurationError: It is of another type.
-        """
-        connection = self.get_connection(self.conn_id)
-        if connection.conn_type != self.conn_type:
-            raise ConfigurationError(
-                f"Connection {self.conn_id!r} is of type {connection.conn_type}, not {self.conn_type}: name another."
-            )
-        return connection
+    form = KEY_VAULT_CERTIFICATE
 
     @cached_property
     def cloud(self) -> AzureCloud:
@@ -78,16 +58,7 @@ class KeyVaultCertificateHook(BaseHook):
         Raises:
             ConfigurationError: There is no such cloud.
         """
-        return azure_cloud(text_of(self._extra, "cloud"))
-
-    @cached_property
-    def transport(self) -> Transport:
-        """How the connection gets to its hosts.
-
-        Raises:
-            ConfigurationError: It is not usable.
-        """
-        return transport_of(self._extra, lab=self._lab)
+        return azure_cloud(text_of(self.extra, "cloud"))
 
     @cached_property
     def application(self) -> Application:
@@ -100,12 +71,12 @@ class KeyVaultCertificateHook(BaseHook):
             tenant_id=self._tenant_id(),
             client_id=self.connection.login or "",
             cloud=self.cloud,
-            send_chain=flag_of(self._extra, "send_chain"),
-            lab=self._lab,
+            send_chain=flag_of(self.extra, "send_chain"),
+            lab=self.lab,
         )
 
     def _tenant_id(self) -> str:
-        tenant_id = text_of(self._extra, "tenant_id")
+        tenant_id = text_of(self.extra, "tenant_id")
         if tenant_id is None:
             raise ConfigurationError("The connection names no tenant. Enter its GUID or domain as tenant_id.")
         return tenant_id
@@ -118,19 +89,19 @@ class KeyVaultCertificateHook(BaseHook):
             ConfigurationError: The connection does not describe one.
             HostNotAllowedError: The vault is outside the cloud.
         """
-        kind = text_of(self._extra, "source") or "hsm"
+        kind = text_of(self.extra, "source") or "hsm"
         if kind == "pem":
-            file = text_of(self._extra, "file")
+            file = text_of(self.extra, "file")
             if file is None:
                 raise ConfigurationError("Source pem needs the path of a PEM or PFX file. Enter it on the connection.")
-            return PemFile(Path(file), text_of(self._extra, "passphrase"))
+            return PemFile(Path(file), text_of(self.extra, "passphrase"))
         if kind not in SOURCES:
             raise ConfigurationError(f"There is no source {kind!r}. Set it to hsm, exported or pem on the connection.")
-        certificate = text_of(self._extra, "certificate")
+        certificate = text_of(self.extra, "certificate")
         if certificate is None:
             raise ConfigurationError("The connection names no certificate. Enter its name in the vault.")
-        vault = vault_of(self.connection.host, self._extra, cloud=self.cloud, transport=self.transport, lab=self._lab)
-        return SOURCES[kind](vault, certificate, text_of(self._extra, "version"))
+        vault = vault_of(self.connection.host, self.extra, cloud=self.cloud, transport=self.transport, lab=self.lab)
+        return SOURCES[kind](vault, certificate, text_of(self.extra, "version"))
 
     @cached_property
     def credential(self) -> AssertionCredential:
@@ -207,7 +178,7 @@ class KeyVaultCertificateHook(BaseHook):
         Raises:
             ConfigurationError: The transport cannot be resolved.
         """
-        return azure_core_arguments(self.transport, self.cloud.service_hosts.in_lab(self._lab), largest=None)
+        return azure_core_arguments(self.transport, self.cloud.service_hosts.in_lab(self.lab), largest=None)
 
     def get_session(self, *hosts: str) -> requests.Session:
         """Make a session that obeys the connection's transport, and reaches only the cloud's services or given hosts.
@@ -219,7 +190,7 @@ class KeyVaultCertificateHook(BaseHook):
             ConfigurationError: The transport cannot be resolved.
         """
         reachable = AllowedHosts(" or ".join(hosts), hosts) if hosts else self.cloud.service_hosts
-        return requests_session(self.transport, reachable.in_lab(self._lab), largest=None)
+        return requests_session(self.transport, reachable.in_lab(self.lab), largest=None)
 
     def test_connection(self) -> tuple[bool, str]:
         """Find the certificate, sign with it and fetch a token; says which step failed."""
@@ -231,11 +202,3 @@ class KeyVaultCertificateHook(BaseHook):
     @property
     def _signing(self) -> SigningCertificate:
         return self.credential.signing
-
-    @cached_property
-    def _extra(self) -> dict[str, Any]:
-        return extra_of(self.connection, KEY_VAULT_CERTIFICATE)
-
-    @cached_property
-    def _lab(self) -> bool:
-        return is_lab(self._extra, self.conn_id)

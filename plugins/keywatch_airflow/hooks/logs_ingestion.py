@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-from airflow.sdk import BaseHook
 
 from keywatch.log_analytics.logs_ingestion import IngestionEndpoint, LogsIngestion, check_rule_id, packing
 from keywatch.pipeline.tables import TABLES, TableName
 from keywatch_airflow.forms import LOGS_INGESTION
+from keywatch_airflow.hooks.connection import ConnectionHook
 from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
-from keywatch_airflow.settings import extra_of, https_url, is_lab, text_of, transport_of
-
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
+from keywatch_airflow.settings import https_url, text_of
 
 STREAM_NAMES: dict[TableName, str] = {
     "keys": "stream",
@@ -23,7 +18,7 @@ STREAM_NAMES: dict[TableName, str] = {
 }
 
 
-class LogsIngestionHook(BaseHook):
+class LogsIngestionHook(ConnectionHook):
     """Turns a connection into a destination: a data collection rule, and the certificate that signs for its tokens.
 
     The endpoint is the connection's host. Extras: `rule_id`, `certificate_conn_id`, `packing`, `stream`,
@@ -33,19 +28,10 @@ class LogsIngestionHook(BaseHook):
         conn_id: The connection.
     """
 
-    conn_name_attr = "conn_id"
     default_conn_name = "azure_logs_ingestion_default"
     conn_type = "azure_logs_ingestion"
     hook_name = "Azure Log Analytics (Logs Ingestion)"
-
-    def __init__(self, conn_id: str = default_conn_name) -> None:
-        super().__init__()
-        self.conn_id = conn_id
-
-    @cached_property
-    def connection(self) -> Connection:
-        """The Airflow connection."""
-        return self.get_connection(self.conn_id)
+    form = LOGS_INGESTION
 
     @cached_property
     def endpoint(self) -> IngestionEndpoint:
@@ -55,19 +41,15 @@ class LogsIngestionHook(BaseHook):
             ConfigurationError: Endpoint, rule id, certificate connection or transport are not usable.
             KeywatchError: The certificate connection's.
         """
-        extra = extra_of(self.connection, LOGS_INGESTION)
-        lab = is_lab(extra, self.conn_id)
-        rule_id = check_rule_id(text_of(extra, "rule_id"))
-        certificate = KeyVaultCertificateHook(
-            text_of(extra, "certificate_conn_id") or KeyVaultCertificateHook.default_conn_name
-        )
+        rule_id = check_rule_id(text_of(self.extra, "rule_id"))
+        certificate = KeyVaultCertificateHook(text_of(self.extra, "certificate_conn_id"))
         return IngestionEndpoint(
             url=https_url(self.connection.host),
             rule_id=rule_id,
             credential=certificate.get_credential(),
             scope=certificate.cloud.monitor_scope,
-            hosts=certificate.cloud.ingestion_hosts.in_lab(lab),
-            transport=transport_of(extra, lab=lab),
+            hosts=certificate.cloud.ingestion_hosts.in_lab(self.lab),
+            transport=self.transport,
         )
 
     def get_destination(self, table: TableName, *, pool_size: int = 10) -> LogsIngestion:
@@ -82,12 +64,11 @@ class LogsIngestionHook(BaseHook):
             HostNotAllowedError: The endpoint is outside the cloud.
             KeywatchError: The certificate connection's.
         """
-        extra = extra_of(self.connection, LOGS_INGESTION)
         return LogsIngestion(
             self.endpoint,
             TABLES[table],
-            packing=packing(text_of(extra, "packing")),
-            stream=text_of(extra, STREAM_NAMES[table]),
+            packing=packing(text_of(self.extra, "packing")),
+            stream=text_of(self.extra, STREAM_NAMES[table]),
             pool_size=pool_size,
         )
 
