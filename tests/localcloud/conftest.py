@@ -15,10 +15,12 @@ from typing import Any
 import boto3
 import pytest
 import requests
+from azure.identity import ManagedIdentityCredential
 from botocore.config import Config
 
 from localcloud import LocalCloud, Workspace
 from tests.localcloud.azure import Azure
+from tests.localcloud.rule import ROLE, RULE, TABLE, Sender
 
 INFRA = Path(__file__).resolve().parents[2] / "include" / "infra"
 DECLARED = frozenset(file.stem for file in (INFRA / "tables").glob("*.json"))
@@ -174,3 +176,19 @@ def azure(cloud: LocalCloud) -> Iterator[Azure]:
         client.session.proxies = {"https": cloud.proxy_url}
         client.session.verify = str(cloud.ca_bundle)
         yield client
+
+
+@pytest.fixture
+def sender(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    """Give a caller of a rule with one stream of every type of column, who may send."""
+    for name, value in cloud.identity_environment("app_service").items():
+        monkeypatch.setenv(name, value)
+    cloud.grant("airflow-worker", ROLE, "/dcr")
+    cloud.deploy(TABLE, rule=RULE)
+    with ManagedIdentityCredential() as credential:
+        sender = Sender(cloud, credential)
+        with sender.session:
+            sender.session.trust_env = False
+            sender.session.proxies = {"https": cloud.proxy_url}
+            sender.session.verify = str(cloud.ca_bundle)
+            yield sender
