@@ -323,6 +323,12 @@ def test_lost_token_answer_is_no_doubt_about_rows(cloud: LocalCloud) -> None:
 
     assert client.send(body(client, record(1))).perhaps_twice is False
 
+    cloud.inject(Fault(FaultKind.DROP_AFTER, action="token", count=None))
+    client = destination(cloud)
+    with pytest.raises(UnreachableError) as caught:
+        client.send(body(client, record(2)))
+    assert caught.value.perhaps_done is False
+
 
 def test_token_in_memory_outlives_an_outage(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a token lasts, nobody notices that vault and Entra are away or forbid everything."""
