@@ -9,15 +9,12 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import jwt
-from azure.core.exceptions import AzureError
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from keywatch.credentials.certificate import SigningCertificate, rsa_public_key
-from keywatch.credentials.vault_errors import Operation, vault_error
-from keywatch.errors import CertificateUnusableError, ConfigurationError, ServiceUnavailableError
-from keywatch.transport.azure_core import scrubbed
+from keywatch.credentials.certificate import SigningCertificate
+from keywatch.credentials.signature import check_signature, signing_errors
+from keywatch.errors import ConfigurationError
 
 LIFETIME: Final = 600
 """Seconds that an assertion is valid, as Entra's documentation advises at most."""
@@ -101,33 +98,11 @@ def sign_jwt(
             raise TypeError("iss is not text")  # noqa: TRY301 - as whatever else is wrong with them
     except (RecursionError, TypeError, ValueError) as error:
         raise ConfigurationError(f"Claims and headers of a JWT are JSON: {error}. Correct them.") from error
-    try:
-        token = jwt.encode(dict(claims), signing.private_key, algorithm, headers=dict(headers or {}))
-    except AzureError as error:
-        raise vault_error(error, *_place(signing.key_id)) from scrubbed(error)
-    except jwt.PyJWTError as error:
-        raise ConfigurationError(f"Claims or headers are not those of a JWT: {error}. Correct them.") from error
-    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise ServiceUnavailableError(
-            f"{signing.key_id} gave no signature, but something that no vault says ({type(error).__name__})."
-        ) from None  # the cause may repeat what was said
-    _check(signing, token, algorithm)
-    return token
-
-
-def _place(key_id: str) -> tuple[str, Operation, str]:
-    """Return host, operation and name of a key in a vault."""
-    host, _, path = key_id.removeprefix("https://").partition("/")
-    return host, Operation.SIGN, path.split("/")[1]
-
-
-def _check(signing: SigningCertificate, token: str, algorithm: Algorithm) -> None:
+    with signing_errors(signing):
+        try:
+            token = jwt.encode(dict(claims), signing.private_key, algorithm, headers=dict(headers or {}))
+        except jwt.PyJWTError as error:
+            raise ConfigurationError(f"Claims or headers are not those of a JWT: {error}. Correct them.") from error
     signed, _, signature = token.rpartition(".")
-    public_key = rsa_public_key(signing.certificate, signing.key_id)
-    try:
-        public_key.verify(jwt.utils.base64url_decode(signature), signed.encode("ascii"), PADDINGS[algorithm], SHA256())
-    except InvalidSignature as error:
-        raise CertificateUnusableError(
-            f"The signature made with {signing.key_id} does not fit the certificate {signing.thumbprint}, so it was "
-            "thrown away: key and certificate are not of one version. Issue a new version in the vault."
-        ) from error
+    check_signature(signing, jwt.utils.base64url_decode(signature), signed.encode("ascii"), PADDINGS[algorithm])
+    return token

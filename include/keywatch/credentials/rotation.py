@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from keywatch.credentials.certificate import CertificateSource, CertificateVersion, SigningCertificate
 from keywatch.credentials.single_flight import SingleFlight
 from keywatch.errors import CertificateUnusableError, KeywatchError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LISTED_FOR: Final = 540.0
 """Seconds after which the source is asked again for its versions: when a new assertion is due."""
@@ -63,7 +65,7 @@ class Rotation:
 
     @property
     def accepted(self) -> str | None:
-        """The version that Entra accepted last; None if it has accepted none yet."""
+        """The version that was accepted last; None if none has been yet."""
         return self._worked
 
     def candidates(self, *, afresh: bool = False) -> list[CertificateVersion]:
@@ -95,6 +97,37 @@ class Rotation:
                 ),
             )
 
+    def try_each(
+        self, attempt: Callable[[CertificateVersion], T], of_one_version: tuple[type[KeywatchError], ...]
+    ) -> T:
+        """Return what the first version gives with which an attempt succeeds.
+
+        Before it gives up, the source is asked for versions that it has not named yet.
+
+        Args:
+            attempt: Tries one version.
+            of_one_version: The errors that may not meet another version.
+
+        Raises:
+            KeywatchError: Of the first version, if none succeeds; or any other of an attempt's.
+        """
+        tried: set[str] = set()
+        problems: list[KeywatchError] = []
+        for afresh in (False, True):
+            candidates = [each for each in self.candidates(afresh=afresh) if each.version not in tried]
+            for version in candidates:
+                tried.add(version.version)
+                try:
+                    found = attempt(version)
+                except of_one_version as error:
+                    self.refused(version)
+                    problems.append(error)
+                    log.warning("%s Other versions are tried.", error)
+                    continue
+                self.worked(version)
+                return found
+        raise problems[0]
+
     def load(self, version: CertificateVersion) -> SigningCertificate:
         """Return a version with its key, fetched once.
 
@@ -106,13 +139,13 @@ class Rotation:
         return known or self._loading.do(version.version, lambda: self._load(version))
 
     def worked(self, version: CertificateVersion) -> None:
-        """Note that Entra accepted a version."""
+        """Note that a version was accepted."""
         with self._lock:
             self._worked = version.version
             self._refused.pop(version.version, None)
 
     def refused(self, version: CertificateVersion) -> None:
-        """Note that a version gave no token."""
+        """Note that a version was refused."""
         with self._lock:
             self._refused[version.version] = self._monotonic()
 

@@ -233,27 +233,16 @@ class AssertionCredential:
 
     def _acquire(self, scopes: tuple[str, ...], claims: str | None, *, cae: bool) -> AccessTokenInfo:
         """Ask Entra, with one version of the certificate after another."""
-        tried: set[str] = set()
-        problems: list[KeywatchError] = []
-        for afresh in (False, True):
-            candidates = [each for each in self._rotation.candidates(afresh=afresh) if each.version not in tried]
-            for version in candidates:
-                tried.add(version.version)
-                try:
-                    found = self._by_version(version, scopes, claims, cae=cae)
-                except OF_ONE_VERSION as error:
-                    self._rotation.refused(version)
-                    problems.append(error)
-                    log.warning("%s Other versions are tried.", error)
-                    continue
-                except KeywatchError as error:
-                    error.perhaps_done = False  # a token asked for twice harms nobody
-                    raise
-                self._rotation.worked(version)
-                with self._lock:
-                    self._tokens[scopes, cae] = found
-                return found
-        raise problems[0]
+        try:
+            found = self._rotation.try_each(
+                lambda version: self._by_version(version, scopes, claims, cae=cae), OF_ONE_VERSION
+            )
+        except KeywatchError as error:
+            error.perhaps_done = False  # a token asked for twice harms nobody
+            raise
+        with self._lock:
+            self._tokens[scopes, cae] = found
+        return found
 
     def _by_version(
         self, version: CertificateVersion, scopes: tuple[str, ...], claims: str | None, *, cae: bool
