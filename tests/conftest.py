@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from localcloud import LocalCloud, Seed
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("keywatch", deadline=None)
+hypothesis.settings.load_profile("keywatch")
 
 SMALL = Seed(accounts=2, users=24)
 """Two accounts, the second with a root key; users with no, one and two keys, and names that look like other types."""
