@@ -11,6 +11,7 @@
     │   ├── CertificateUnusableError     the certificate is expired, disabled, or of a kind that Entra refuses
     │   ├── CertificateNotRegisteredError  no usable version of the certificate is registered on the application
     │   ├── TokenRefusedError            Entra refuses a token for any other reason
+    │   ├── SessionRefusedError          IAM Roles Anywhere gives no session for the certificate
     │   ├── AwsCredentialsError          AWS does not know, or no longer accepts, the credentials
     │   ├── AccessDeniedError            AWS refuses one action in one account
     │   ├── NoAccountsError              there is nothing to audit
@@ -41,10 +42,12 @@ class KeywatchError(Exception):
     """Base of every error that Keywatch raises.
 
     Attributes:
+        action: What AWS was asked, as IAM policies name it, such as `iam:ListUsers`; None of other failures.
         perhaps_done: Whether a request may have taken effect although no answer to it came.
         retried: Whether as many attempts as are allowed have been made already, so that no outer loop makes more.
     """
 
+    action: str | None = None
     perhaps_done: bool = False
     retried: bool = False
 
@@ -110,6 +113,10 @@ class TokenRefusedError(PermanentError):
         self.code = code
 
 
+class SessionRefusedError(PermanentError):
+    """IAM Roles Anywhere gives no session for the certificate: anchor, profile, role, subject or clock is wrong."""
+
+
 class AwsCredentialsError(PermanentError):
     """AWS does not know, or no longer accepts, the credentials."""
 
@@ -119,7 +126,6 @@ class AccessDeniedError(PermanentError):
 
     Attributes:
         account_id: The account, 12 digits.
-        action: The action as IAM policies name it, such as `iam:ListUsers`.
     """
 
     def __init__(self, account_id: str, action: str, principal: str = "") -> None:

@@ -162,16 +162,24 @@ AZURE_CLOUDS: Final = {
 }
 """The sovereign clouds' ingestion domains are unverified: no page of the documentation names them."""
 
+AWS_DOMAINS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
+
 AWS_HOSTS: Final = AllowedHosts(
     "AWS",
     tuple(
         f"{service}{region}.{domain}"
-        for service in ("iam", "iam-fips", "sts", "sts-fips")
+        for service in ("iam", "iam-fips", "organizations", "organizations-fips", "sts", "sts-fips")
         for region in ("", ".*")
-        for domain in ("amazonaws.com", "amazonaws.com.cn", "api.aws")
+        for domain in AWS_DOMAINS
     ),
 )
 """The endpoints of the services that Keywatch asks. Not all of `amazonaws.com`: anybody may rent a name there."""
+
+ROLES_ANYWHERE_HOSTS: Final = AllowedHosts("AWS", tuple(f"rolesanywhere.*.{domain}" for domain in AWS_DOMAINS))
+"""Where a certificate's signature is traded for an AWS session."""
+
+AWS_SERVICE_HOSTS: Final = AllowedHosts("AWS", tuple(f".{domain}" for domain in AWS_DOMAINS))
+"""Every AWS service, the user's own endpoints in a VPC among them. Names below these domains can be rented."""
 
 
 def azure_cloud(name: str | None) -> AzureCloud:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -136,36 +137,64 @@ def azure_core_transport(session: requests.Session, transport: Transport) -> Req
     )
 
 
-def network_error(error: requests.RequestException, host: str) -> TlsError | ConfigurationError | TransientError:
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """Where on a connection its way to a host is set, for messages.
+
+    Attributes:
+        ca_bundle: Names the certificate authorities to trust.
+        proxy: Names the proxy.
+        no_proxy: Names the hosts reached without it, if the connection can.
+    """
+
+    ca_bundle: str = "transport.ca_bundle on the connection"
+    proxy: str = "transport.proxy on the connection"
+    no_proxy: str | None = "transport.no_proxy"
+
+    @property
+    def where_to_look(self) -> str:
+        """What to check when a host cannot be reached."""
+        return f"Check the name, and {self.proxy}{f' and {self.no_proxy}' if self.no_proxy else ''}."
+
+
+OF_A_TRANSPORT: Final = Knobs()
+OF_AN_AWS_CONNECTION: Final = Knobs(
+    ca_bundle="`verify` in the aws connection's extras",
+    proxy="`config_kwargs.proxies` in the aws connection's extras",
+    no_proxy=None,
+)
+
+
+def network_error(
+    error: requests.RequestException, host: str, knobs: Knobs = OF_A_TRANSPORT
+) -> TlsError | ConfigurationError | TransientError:
     """Turn a failure of requests into the error that says what to do."""
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return TlsError(
             f"The TLS certificate of {host} is not trusted: {_reason(error)}. If a proxy inspects TLS here, give its "
-            "certificate authority as transport.ca_bundle on the connection; if the certificate has expired, "
-            "its owner must renew it."
+            f"certificate authority as {knobs.ca_bundle}; if the certificate has expired, its owner must renew it."
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return UnreachableError(f"{host} did not accept a connection in time. {_WHERE_TO_LOOK}")
+        return UnreachableError(f"{host} did not accept a connection in time. {knobs.where_to_look}")
     if isinstance(error, requests.exceptions.ProxyError) and not isinstance(_innermost(error), BROKEN):
-        return _proxy_error(error, host)
+        return _proxy_error(error, host, knobs)
     if isinstance(error, requests.exceptions.ReadTimeout):
-        return UnreachableError(f"{host} did not answer in time. {_WHERE_TO_LOOK}", perhaps_done=True)
+        return UnreachableError(f"{host} did not answer in time. {knobs.where_to_look}", perhaps_done=True)
     if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
-        return UnreachableError(f"{host} cannot be reached: {_reason(error)}. {_WHERE_TO_LOOK}")
+        return UnreachableError(f"{host} cannot be reached: {_reason(error)}. {knobs.where_to_look}")
     return UnreachableError(f"The connection to {host} broke before an answer came.", perhaps_done=True)
 
 
-def _proxy_error(error: requests.exceptions.ProxyError, host: str) -> ConfigurationError | UnreachableError:
+def _proxy_error(
+    error: requests.exceptions.ProxyError, host: str, knobs: Knobs
+) -> ConfigurationError | UnreachableError:
     reason = _reason(error)
     if "407" in reason:
         return ConfigurationError(
-            f"The proxy on the way to {host} wants credentials, or other ones. Put them into transport.proxy on the "
-            "connection: http://user:password@host:port."
+            f"The proxy on the way to {host} wants credentials, or other ones. Put them into {knobs.proxy}: "
+            "http://user:password@host:port."
         )
-    return UnreachableError(f"The proxy did not connect to {host}: {reason}. {_WHERE_TO_LOOK}")
-
-
-_WHERE_TO_LOOK = "Check the name, and transport.proxy and transport.no_proxy on the connection."
+    return UnreachableError(f"The proxy did not connect to {host}: {reason}. {knobs.where_to_look}")
 
 
 def _innermost(error: BaseException) -> object:

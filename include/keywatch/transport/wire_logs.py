@@ -5,7 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-QUIETEST: Final = {"botocore": logging.INFO, "boto3": logging.INFO, "msal": logging.INFO, "azure": logging.ERROR}
+QUIETEST: Final = {
+    "aiobotocore": logging.INFO,
+    "azure": logging.ERROR,
+    "boto3": logging.INFO,
+    "botocore": logging.INFO,
+    "iam_rolesanywhere_session": logging.INFO,
+    "msal": logging.INFO,
+}
 """The lowest level that each may write at. azure-core writes a dozen lines of headers per request
 at INFO, and azure-identity, at WARNING, whatever it was told by whoever refused it; our errors say that with care."""
 
