@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook, BaseSessionFactory
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook, BaseSessionFactory, resolve_session_factory
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from airflow.sdk import BaseHook
 
@@ -15,9 +14,10 @@ from keywatch.access_keys.aws_errors import ask_aws
 from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, iam_config
 from keywatch.access_keys.record import Account
 from keywatch.errors import ConfigurationError
-from keywatch.transport import AWS_HOSTS, Transport
+from keywatch.transport import AWS_HOSTS
 from keywatch.transport.aws import aws_client
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
+from keywatch_airflow.aws_connection import stock_transport, uses_certificate
 from keywatch_airflow.settings import is_lab
 
 if TYPE_CHECKING:
@@ -94,11 +94,23 @@ class AwsAccounts:
         """The stock session. With a `role_arn` it asks STS as soon as it is made, so our rules come first."""
         wrapper = self._hook.conn_config
         keep_wire_logs_quiet()
+        self._check_factory(wrapper)
         stock_transport(self._hook.verify, self._hook.config, lab=self._lab)
         region = self._hook.region_name or DEFAULT_REGION
         if wrapper.role_arn:
             self._check_sts(wrapper, region)
         return ask_aws("of the connection", "sts:AssumeRole", lambda: self._hook.get_session(region_name=region))
+
+    @staticmethod
+    def _check_factory(wrapper: AwsConnectionWrapper) -> None:
+        """Refuse a certificate that nobody would use: the stock factory would take whatever the worker has instead."""
+        from keywatch_airflow.aws_session import SessionFactory
+
+        if uses_certificate(wrapper) and not issubclass(resolve_session_factory(), SessionFactory):
+            raise ConfigurationError(
+                f"Connection {wrapper.conn_id!r} wants AWS credentials for a certificate, which Airflow does not know "
+                "how to get. Set [aws] session_factory = keywatch_airflow.aws_session.SessionFactory."
+            )
 
     def _check_sts(self, wrapper: AwsConnectionWrapper, region: str) -> None:
         """Refuse an STS outside AWS, whoever names it: the connection, the environment or AWS's configuration file."""
@@ -127,25 +139,3 @@ class AwsAccounts:
             config=own_config.merge(config) if config else own_config,
             endpoint_url=self._hook.conn_config.get_service_endpoint_url(service),
         )
-
-
-def stock_transport(verify: bool | str | None, config: Config, *, lab: bool) -> Transport:  # noqa: FBT001 - botocore's
-    """Read a transport from what a stock `aws` connection says.
-
-    Raises:
-        ConfigurationError: Outside a laboratory, verification is switched off, or a proxy is to read the requests.
-    """
-    options: Any = config  # botocore gives a Config its attributes at run time
-    if (options.proxies_config or {}).get("proxy_use_forwarding_for_https") and not lab:
-        raise ConfigurationError(
-            "config_kwargs.proxies_config.proxy_use_forwarding_for_https would hand signed requests to the proxy in "
-            "clear. Remove it from the aws connection."
-        )
-    chosen = {
-        "ca_bundle": verify if isinstance(verify, str) else os.environ.get("AWS_CA_BUNDLE"),
-        "verify": verify is not False,
-        "proxy": (options.proxies or {}).get("https"),
-        "connect_timeout": options.connect_timeout,
-        "read_timeout": options.read_timeout,
-    }
-    return Transport.from_mapping({name: value for name, value in chosen.items() if value is not None}, lab=lab)

@@ -1,0 +1,138 @@
+"""What Keywatch reads in a stock `aws` connection: the way to AWS, and the certificate in place of an access key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from keywatch.errors import ConfigurationError
+from keywatch.transport import AWS_SERVICE_HOSTS, Transport
+from keywatch_airflow.settings import is_lab
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+    from botocore.config import Config
+    from cryptography.x509 import Certificate
+
+    from keywatch.credentials.roles_anywhere import RolesAnywhere
+
+ROLES_ANYWHERE: Final = "roles_anywhere"
+CERTIFICATE_CONN_ID: Final = "certificate_conn_id"
+FIELDS: Final = ("trust_anchor_arn", "profile_arn", "role_arn", "session_name", "duration", "chain")
+OTHER_CREDENTIALS: Final = (
+    *("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    *("profile_name", "session_kwargs"),
+)
+
+
+def uses_certificate(connection: AwsConnectionWrapper) -> bool:
+    """Tell whether a connection wants AWS credentials for a certificate."""
+    extra = connection.extra_config
+    return bool(connection) and (ROLES_ANYWHERE in extra or CERTIFICATE_CONN_ID in extra)
+
+
+def roles_anywhere_of(connection: AwsConnectionWrapper) -> tuple[RolesAnywhere, str]:
+    """Read where a connection trades its certificate for a session, and the connection that holds the certificate.
+
+    Raises:
+        ConfigurationError: An extra is missing, unknown or not usable, or there are other credentials beside it.
+        HostNotAllowedError: The connection would send its sessions outside AWS.
+    """
+    from keywatch.credentials.roles_anywhere import RolesAnywhere
+
+    extra = connection.extra_config
+    _check_alone(connection)
+    values = extra.get(ROLES_ANYWHERE)
+    conn_id = extra.get(CERTIFICATE_CONN_ID)
+    if not isinstance(values, Mapping) or not isinstance(conn_id, str) or not conn_id:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} needs both extras: {ROLES_ANYWHERE}, an object, and "
+            f"{CERTIFICATE_CONN_ID}, the id of a connection of type keyvault_certificate."
+        )
+    if unknown := sorted(set(values) - set(FIELDS)):
+        raise ConfigurationError(f"{ROLES_ANYWHERE} does not know {', '.join(unknown)}. It takes: {', '.join(FIELDS)}.")
+    if missing := [name for name in FIELDS[:3] if not values.get(name)]:
+        raise ConfigurationError(f"{ROLES_ANYWHERE} needs {', '.join(missing)}. Copy the stack's outputs.")
+    given = {name: value for name, value in values.items() if value not in (None, "")}
+    return RolesAnywhere(**{**given, "duration": _duration(given), "chain": _chain(given.get("chain"))}), conn_id
+
+
+def transport_of_aws(connection: AwsConnectionWrapper, config: Config | None) -> Transport:
+    """Read the way to AWS of a connection.
+
+    Raises:
+        ConfigurationError: It is not usable.
+    """
+    from botocore.config import Config
+
+    lab = is_lab(connection.extra_config, str(connection.conn_id))
+    return stock_transport(connection.verify, config or Config(), lab=lab)
+
+
+def stock_transport(verify: bool | str | None, config: Config, *, lab: bool) -> Transport:  # noqa: FBT001 - botocore's
+    """Read a transport from what a stock `aws` connection says.
+
+    Raises:
+        ConfigurationError: Outside a laboratory, verification is switched off, or a proxy is to read the requests.
+    """
+    options: Any = config  # botocore gives a Config its attributes at run time
+    if (options.proxies_config or {}).get("proxy_use_forwarding_for_https") and not lab:
+        raise ConfigurationError(
+            "config_kwargs.proxies_config.proxy_use_forwarding_for_https would hand signed requests to the proxy in "
+            "clear. Remove it from the aws connection."
+        )
+    chosen = {
+        "ca_bundle": verify if isinstance(verify, str) else os.environ.get("AWS_CA_BUNDLE"),
+        "verify": verify is not False,
+        "proxy": (options.proxies or {}).get("https"),
+        "connect_timeout": options.connect_timeout,
+        "read_timeout": options.read_timeout,
+    }
+    return Transport.from_mapping({name: value for name, value in chosen.items() if value is not None}, lab=lab)
+
+
+def _check_alone(connection: AwsConnectionWrapper) -> None:
+    """Refuse what would stand beside the certificate's sessions, take their place, or lead them away."""
+    extra = connection.extra_config
+    other = [name for name in OTHER_CREDENTIALS if extra.get(name)]
+    if connection.login or connection.password or other:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} has {ROLES_ANYWHERE}, and other credentials beside it: remove "
+            f"{', '.join(other) or 'login and password'}."
+        )
+    if connection.assume_role_method not in (None, "assume_role"):
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} has {ROLES_ANYWHERE}, with which a role_arn is assumed by assume_role "
+            "alone: remove assume_role_method."
+        )
+    if (extra.get("config_kwargs") or {}).get("signature_version") == "unsigned":
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} has {ROLES_ANYWHERE} and asks for unsigned requests: remove "
+            "config_kwargs.signature_version."
+        )
+    services = (extra.get("service_config") or {}).values()
+    endpoints = [extra.get("endpoint_url"), *(each.get("endpoint_url") for each in services)]
+    for url in filter(None, endpoints):
+        AWS_SERVICE_HOSTS.in_lab(is_lab(extra, str(connection.conn_id))).require(url)
+
+
+def _duration(values: Mapping[str, Any]) -> int:
+    value = values.get("duration", 3600)
+    if isinstance(value, bool) or not str(value).isdecimal():
+        raise ConfigurationError(f"duration of {ROLES_ANYWHERE} is not a number of seconds. Correct it.")
+    return int(value)
+
+
+def _chain(text: object) -> tuple[Certificate, ...]:
+    """Read the intermediate certificates, which are PEM."""
+    from cryptography import x509
+
+    if text is None:
+        return ()
+    try:
+        return tuple(x509.load_pem_x509_certificates(str(text).encode("ascii")))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"chain of {ROLES_ANYWHERE} is not PEM. Give the certificates between yours and the trust anchor's."
+        ) from error

@@ -1,0 +1,117 @@
+"""Airflow's `[aws] session_factory`: stock Amazon hooks, operators and object storage by a certificate in Key Vault.
+
+Airflow imports it with the Amazon provider, in every process that has a hook of its, so it stays light.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
+from airflow.sdk import BaseHook
+
+from keywatch.transport import Transport
+from keywatch.transport.wire_logs import keep_wire_logs_quiet
+from keywatch_airflow.aws_connection import roles_anywhere_of, transport_of_aws, uses_certificate
+from keywatch_airflow.settings import is_lab
+
+if TYPE_CHECKING:
+    from aiobotocore.session import AioSession
+
+    from keywatch.credentials.aws_sessions import CertificateSessions
+    from keywatch.credentials.roles_anywhere import RolesAnywhere
+
+
+class SessionFactory(BaseSessionFactory):
+    """Makes sessions as the stock factory does, but for `aws` connections with extra `roles_anywhere`.
+
+    Those get their credentials from IAM Roles Anywhere, for a signature of the certificate of connection
+    `certificate_conn_id`; a `role_arn` is assumed with them. They are never anonymous, and never of whoever runs the
+    worker.
+    """
+
+    @cached_property
+    def certificate_sessions(self) -> CertificateSessions | None:
+        """The sessions of the connection's certificate; None if the connection does not want any.
+
+        Raises:
+            ConfigurationError: The connection is not usable.
+            HostNotAllowedError: The connection would send its sessions outside AWS.
+        """
+        if not uses_certificate(self.conn):
+            return None
+        keep_wire_logs_quiet()
+        target, conn_id = roles_anywhere_of(self.conn)
+        lab = is_lab(self.conn.extra_config, str(self.conn.conn_id))
+        return _sessions(target, transport_of_aws(self.conn, self.config), conn_id, _fingerprint(conn_id), lab=lab)
+
+    def _create_basic_session(self, session_kwargs: dict[str, Any]) -> boto3.Session:
+        if self.certificate_sessions is None:
+            return super()._create_basic_session(session_kwargs)
+        session = botocore.session.get_session()
+        # botocore has no public setter for refreshable credentials; this attribute is what its users set.
+        session._credentials = self.certificate_sessions.botocore_credentials()  # type: ignore[attr-defined]  # noqa: SLF001
+        self._trust(session)
+        return boto3.Session(botocore_session=session, region_name=session_kwargs.get("region_name"))
+
+    def _apply_session_kwargs(self, session: AioSession) -> None:
+        super()._apply_session_kwargs(session)  # type: ignore[no-untyped-call]
+        if self.certificate_sessions is not None:
+            session._credentials = self.certificate_sessions.aiobotocore_credentials()  # noqa: SLF001 - as above
+            self._trust(session)
+
+    def _create_session_with_assume_role(
+        self,
+        session_kwargs: dict[str, Any],
+        deferrable: bool = False,  # noqa: FBT001, FBT002 - Airflow's
+    ) -> boto3.Session | AioSession:
+        if self.certificate_sessions is None:
+            return super()._create_session_with_assume_role(session_kwargs, deferrable)
+        if deferrable:
+            return self._async_session_with_assume_role()
+        session = super()._create_session_with_assume_role(session_kwargs)
+        self._trust(session._session)  # noqa: SLF001 - boto3 shows its botocore session nowhere else
+        return session
+
+    def _async_session_with_assume_role(self) -> AioSession:
+        """Assume the role outside the event loop, when first needed; the stock session does both within it."""
+        from aiobotocore.credentials import AioDeferredRefreshableCredentials
+
+        async def refresh() -> dict[str, Any]:
+            return await asyncio.to_thread(self._refresh_credentials)
+
+        session = self.get_async_session()  # type: ignore[no-untyped-call]
+        session.set_config_variable("region", self.basic_session.region_name)
+        session._credentials = AioDeferredRefreshableCredentials(refresh, "sts-assume-role")  # noqa: SLF001 - as above
+        self._trust(session)
+        return session
+
+    def _trust(self, session: Any) -> None:  # noqa: ANN401 - of botocore or aiobotocore
+        """Let every client of a session trust what the connection trusts, those that Airflow makes without it too."""
+        if isinstance(self.conn.verify, str):
+            session.set_config_variable("ca_bundle", self.conn.verify)
+
+
+@lru_cache(maxsize=32)
+def _sessions(
+    target: RolesAnywhere, transport: Transport, conn_id: str, fingerprint: str, *, lab: bool
+) -> CertificateSessions:
+    """Share one session among all hooks of a process that want the same, until a connection changes."""
+    from keywatch.credentials.aws_sessions import CertificateSessions
+    from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
+
+    del fingerprint
+    return CertificateSessions(target, KeyVaultCertificateHook(conn_id).source, transport, lab=lab)
+
+
+def _fingerprint(conn_id: str) -> str:
+    """Digest what a connection says, so that a change of it is noticed."""
+    connection = BaseHook.get_connection(conn_id)
+    said = (connection.conn_type, connection.host, connection.login, connection.password, connection.extra)
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
