@@ -60,6 +60,9 @@ class AzureControls(ABC):
         valid_from_days: float = -1,
         valid_days: float = 365,
         enabled: bool = True,
+        issuer: str = "authority",
+        subject: str | None = None,
+        signature_hash: str = "sha256",
     ) -> CertificateVersion:
         """Make a certificate in the vault, or a new version of one; it is registered nowhere.
 
@@ -72,6 +75,10 @@ class AzureControls(ABC):
             valid_from_days: when its validity begins, in days from now.
             valid_days: how long that lasts.
             enabled: whether it may be used.
+            issuer: `authority`, `self`, `stranger` (an authority that nobody trusts), `intermediate` (one below the
+                authority) or `ca` (the authority makes it a certificate authority's own).
+            subject: its common name; None is `name`.
+            signature_hash: sha256 or sha384.
         """
         policy = {
             "key_type": key_type,
@@ -86,8 +93,15 @@ class AzureControls(ABC):
             valid_from_days=valid_from_days,
             valid_days=valid_days,
             enabled=enabled,
+            issuer=issuer,
+            subject=subject,
+            signature_hash=signature_hash,
         )
         return from_json(CertificateVersion, made)
+
+    def intermediate_ca_pem(self) -> str:
+        """Give the certificate of the issuer `intermediate`, as PEM."""
+        return str(self._change("intermediate_ca_pem"))
 
     def certificate_versions(self, name: str) -> list[CertificateVersion]:
         """List the versions of a certificate in the vault, the newest last; none if there is no such certificate."""

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.hazmat.primitives import serialization
+
+from localcloud.azure.certificate_authority import Issuance
 from localcloud.azure.cloud import Azure
 from localcloud.azure.vault import Period, Policy
 
@@ -23,8 +26,15 @@ def create_certificate(azure: Azure, body: Body) -> Body:
     versions = azure.vault.certificates(name)
     policy = dataclasses.replace(versions[-1].policy if versions else Policy(), **changes)
     period = Period(body["valid_from_days"], body["valid_days"])
-    made = azure.vault.create_certificate(name, policy, period, enabled=body["enabled"])
+    issuance = Issuance(body["issuer"], body["subject"], body["signature_hash"])
+    made = azure.vault.create_certificate(name, policy, period, enabled=body["enabled"], issuance=issuance)
     return dataclasses.asdict(made.described(azure.vault.url))
+
+
+def intermediate_ca_pem(azure: Azure, _: Body) -> str:
+    """Give the certificate of the authority below the authority."""
+    certificate = azure.certificates.intermediate.certificate
+    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
 def certificate_versions(azure: Azure, body: Body) -> list[Body]:
@@ -97,6 +107,7 @@ VERBS: Final[dict[str, Callable[[Azure, Body], Any]]] = {
     each.__name__: each
     for each in (
         create_certificate,
+        intermediate_ca_pem,
         certificate_versions,
         set_enabled,
         delete_certificate,

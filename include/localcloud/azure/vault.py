@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from localcloud.azure.certificate_authority import CertificateAuthority, PrivateKey
+from localcloud.azure.certificate_authority import CertificateAuthority, Issuance, PrivateKey, Validity
 from localcloud.azure_model import CertificateVersion
 from localcloud.model import utc_text
 
@@ -76,10 +76,10 @@ class Period:
     valid_from_days: float = -1
     valid_days: float = 365
 
-    def dates(self) -> tuple[datetime, datetime]:
+    def dates(self) -> Validity:
         """Give the first and the last second."""
         start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=self.valid_from_days)
-        return start, start + timedelta(days=self.valid_days)
+        return Validity(start, start + timedelta(days=self.valid_days))
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,14 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A version of a certificate, with its key."""
+    """A version of a certificate, with its key and the authorities above it, the nearest first."""
 
     name: str
     version: str
     policy: Policy
     attributes: Attributes
     certificate: x509.Certificate = field(repr=False)
-    issuer: x509.Certificate = field(repr=False)
+    chain: tuple[x509.Certificate, ...] = field(repr=False)
     key: PrivateKey = field(repr=False)
 
     @property
@@ -127,20 +127,20 @@ class Certificate:
 
     @property
     def value(self) -> str:
-        """The secret's value: the certificate, its issuer and, if it is exportable, its key under a blank password."""
+        """The secret's value: the certificate, its chain and, if it is exportable, its key under a blank password."""
         key = self.key if self.policy.exportable else None
         if self.policy.content_type == PEM:
             private = b"" if key is None else pem_of(key)
-            chain = (each.public_bytes(serialization.Encoding.PEM) for each in (self.certificate, self.issuer))
+            chain = (each.public_bytes(serialization.Encoding.PEM) for each in (self.certificate, *self.chain))
             return (private + b"".join(chain)).decode("ascii")
         if key is None:
             store = pkcs12.serialize_java_truststore(
-                [pkcs12.PKCS12Certificate(each, None) for each in (self.certificate, self.issuer)],
+                [pkcs12.PKCS12Certificate(each, None) for each in (self.certificate, *self.chain)],
                 serialization.NoEncryption(),
             )
         else:
             store = pkcs12.serialize_key_and_certificates(
-                self.name.encode(), key, self.certificate, [self.issuer], serialization.NoEncryption()
+                self.name.encode(), key, self.certificate, self.chain, serialization.NoEncryption()
             )
         return base64.b64encode(store).decode("ascii")
 
@@ -201,7 +201,14 @@ class Vault:
         return sorted({*self._certificates, *(self._secrets if kind == "secrets" else ())})
 
     def create_certificate(
-        self, name: str, policy: Policy, period: Period, *, enabled: bool = True, created: int | None = None
+        self,
+        name: str,
+        policy: Policy,
+        period: Period,
+        *,
+        enabled: bool = True,
+        created: int | None = None,
+        issuance: Issuance | None = None,
     ) -> Certificate:
         """Make a certificate, or a new version of one, which is younger by a second or more.
 
@@ -211,23 +218,27 @@ class Vault:
             period: its validity.
             enabled: whether it may be used.
             created: when, as a Unix time; None is now.
+            issuance: who issues it, and how; None is the authority, as usual.
 
         Raises:
             ValueError: a plain secret has that name.
         """
         if name in self._secrets:
             raise ValueError(f"{name} is a secret of its own")
-        not_before, not_after = period.dates()
+        validity = period.dates()
         key = policy.make_key()
+        certificate, chain = self._authority.issue_as(issuance or Issuance(), name, key, validity)
         youngest = max((each.attributes.created for each in self.certificates(name)), default=0)
         born = max(int(time.time()) if created is None else created, youngest + 1)
         made = Certificate(
             name=name,
             version=secrets.token_hex(16),
             policy=policy,
-            attributes=Attributes(enabled, born, born, int(not_before.timestamp()), int(not_after.timestamp())),
-            certificate=self._authority.issue(name, key.public_key(), not_before, not_after),
-            issuer=self._authority.certificate,
+            attributes=Attributes(
+                enabled, born, born, int(validity.not_before.timestamp()), int(validity.not_after.timestamp())
+            ),
+            certificate=certificate,
+            chain=chain,
             key=key,
         )
         self._certificates.setdefault(name, []).append(made)
