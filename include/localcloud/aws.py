@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from botocore.model import OperationNotFoundError
 from moto.core.request import Request as MotoRequest
 
+from localcloud.aws_clock import CLOCK
 from localcloud.aws_errors import RefusedError, denial, error_response, resource_words
 from localcloud.aws_fronts import CALLER_KEY, IamFront, Markers, StsFront
 from localcloud.aws_xml import XML
@@ -167,7 +168,7 @@ def _date_refusal(date: str, day: str, call: Call) -> Response | None:
     except ValueError:
         message = f"Date must be in ISO-8601 'basic format'. Got '{date}'."
         return error_response(call.service, 400, "IncompleteSignature", message)
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     if not date.startswith(day):
         message = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"
     elif signed < now - SKEW:

@@ -13,6 +13,7 @@ from moto.core.model_instances import reset_model_data
 from moto.iam.models import AccessKeyLastUsed, iam_backends
 from moto.sts.models import sts_backends
 
+from localcloud.aws_sessions import PARTITION, REGION
 from localcloud.model import utc_moment
 from localcloud.population import AUDITOR, ROLE
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from localcloud.model import SeededKey, SeededUser
     from localcloud.population import Population
 
-PARTITION = "aws"
-REGION = "us-east-1"
 READ_ACTIONS = ("iam:GetAccountSummary", "iam:ListUsers", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed")
 """What the audit needs in an account, and all that it is allowed."""
 

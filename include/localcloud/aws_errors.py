@@ -35,12 +35,12 @@ def error_response(service: str, status: int, code: str, message: str) -> Respon
     return Response(status, body, XML, error=code)
 
 
-def denial(caller_arn: str, service: str, action: str, resource: str) -> str:
-    """Say, in AWS's words, that no policy of the caller allows the action."""
+def denial(caller_arn: str, service: str, action: str, resource: str, policies: str = "identity-based") -> str:
+    """Say, in AWS's words, that no policy of the caller, of the named kind, allows the action."""
     said = f"User: {caller_arn} is not authorized to perform: {service}:{action} on resource: {resource}"
     if service == "sts":
         return said
-    return f"{said} because no identity-based policy allows the {service}:{action} action"
+    return f"{said} because no {policies} policy allows the {service}:{action} action"
 
 
 def resource_words(account: str, action: str, user: str | None, role_arn: str | None) -> str:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
-from moto.core.utils import camelcase_to_underscores, utcnow
+from moto.core.utils import camelcase_to_underscores
 from moto.iam.access_control import AssumedRoleAccessKey, IAMRequest
 from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
-from moto.sts.models import sts_backends
 from moto.sts.responses import TokenResponse
 
 from localcloud.aws_errors import RefusedError, denial, resource_words
+from localcloud.aws_policies import allows
+from localcloud.aws_sessions import has_ended, open_session, session_of
+from localcloud.aws_trust import Caller, trusts
 from localcloud.aws_xml import answer_xml
 
 if TYPE_CHECKING:
@@ -43,11 +44,16 @@ UNKNOWN_KEY = (404, "NoSuchEntity", "The Access Key with id {} cannot be found")
 
 
 class CheckedRequest(IAMRequest):
-    """moto's check of signature and policies, refusing in AWS's words, inactive keys and ended sessions too."""
+    """moto's check of signature and policies, refusing in AWS's words, inactive keys and ended sessions too.
+
+    What a session may do is limited by its own policy as well as by its role's. Trust policies are not checked here:
+    moto knows but the caller's own account.
+    """
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - handed through to moto
         super().__init__(**values)
         self._operation = self._action.partition(":")[2]
+        self._session_policy: str | None = None
         if isinstance(self._access_key, AssumedRoleAccessKey):
             self._check_session()
         elif self.backend.access_keys[self._access_key_id].status != "Active":
@@ -59,10 +65,21 @@ class CheckedRequest(IAMRequest):
         return str(scope).split("/")[0]
 
     def _check_session(self) -> None:
-        sessions = sts_backends[self.account_id]["aws"]
-        session = sessions.get_assumed_role_from_access_key(self._access_key_id)
-        if session is None or session.expiration <= utcnow():
+        session = session_of(self.account_id, self._access_key_id)
+        if session is None or has_ended(session):
             self._refuse(403, "ExpiredToken", "The security token included in the request is expired")
+        self._session_policy = session.policy
+
+    def check_action_permitted(self, resource: str) -> None:
+        """Check the caller's policies, and the session's own."""
+        super().check_action_permitted(resource)
+        if self._session_policy is None or self._action == "sts:GetCallerIdentity":
+            return
+        if not allows([self._session_policy], self._action, resource):
+            self._deny("session")
+
+    def _is_assuming_role_operation(self, _: str) -> bool:
+        return False
 
     def _raise_signature_does_not_match(self) -> NoReturn:
         self._refuse(
@@ -76,13 +93,17 @@ class CheckedRequest(IAMRequest):
         self._refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
 
     def _raise_access_denied(self) -> NoReturn:
+        self._deny("identity-based")
+
+    def _deny(self, policies: str) -> NoReturn:
         resource = resource_words(
             self.account_id,
             self._operation,
             (self._data.get("UserName") or [None])[0],
             (self._data.get("RoleArn") or [None])[0],
         )
-        self._refuse(403, "AccessDenied", denial(self._access_key.arn, self._service, self._operation, resource))
+        caller = self._access_key.arn
+        self._refuse(403, "AccessDenied", denial(caller, self._service, self._operation, resource, policies))
 
     def _refuse(self, status: int, code: str, message: str) -> NoReturn:
         raise RefusedError(self._service, status, code, message)
@@ -260,7 +281,7 @@ class StsFront(Front, TokenResponse):
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
         self._authenticate_and_authorize_action(CheckedRequest, resource)
 
-    def assume_role(self) -> ActionResult:
+    def assume_role(self) -> dict[str, Any]:  # type: ignore[override]
         """Hand out temporary credentials of a role that trusts the caller."""
         arn = self._get_param("RoleArn") or ""
         name = self._get_param("RoleSessionName") or ""
@@ -271,21 +292,31 @@ class StsFront(Front, TokenResponse):
             self._invalid(f"Value '{duration}' at 'durationSeconds' failed to satisfy constraint")
         if not self._trusted(arn):
             raise RefusedError("sts", 403, "AccessDenied", denial(self._caller(), "sts", "AssumeRole", arn))
-        return super().assume_role()
+        session = open_session(arn, name, duration, self._get_param("Policy"), self._get_param("ExternalId"))
+        return {
+            "Credentials": {
+                "AccessKeyId": session.access_key_id,
+                "SecretAccessKey": session.secret_access_key,
+                "SessionToken": session.session_token,
+                "Expiration": session.expiration,
+            },
+            "AssumedRoleUser": {"AssumedRoleId": session.user_id, "Arn": session.arn},
+        }
 
     def _caller(self) -> str:
         return str(self.backend.get_caller_identity(self.get_access_key(), self.region)[1])
 
     def _trusted(self, role_arn: str) -> bool:
-        """Check the trust policy: principals by ARN or by account, and a condition on the external id."""
+        """Check the trust policy, which may name the caller, the role that it is a session of, or its account."""
         named = ROLE_ARN.fullmatch(role_arn)
         roles = _roles(named.group(1)) if named else {}
         if not named or role_arn not in roles:
             return False
-        statements = json.loads(roles[role_arn].assume_role_policy_document)["Statement"]
-        external_id = self._get_param("ExternalId")
-        accepted = {self._caller(), f"arn:aws:iam::{self.current_account}:root", self.current_account, "*"}
-        return any(_allows(each, accepted, external_id) for each in statements)
+        session = session_of(self.current_account, self.get_access_key())
+        names = {self._caller(), f"arn:aws:iam::{self.current_account}:root", self.current_account, "*"}
+        names |= {session.role_arn} if session else set()
+        caller = Caller("AWS", frozenset(names), {"sts:ExternalId": self._get_param("ExternalId")})
+        return trusts(roles[role_arn].assume_role_policy_document, caller, ["sts:AssumeRole"])
 
     def _invalid(self, message: str) -> NoReturn:
         raise RefusedError("sts", 400, "ValidationError", f"1 validation error detected: {message}")
@@ -295,10 +326,3 @@ def _roles(account: str) -> dict[str, Any]:
     if account not in iam_backends:
         return {}
     return {role.arn: role for role in iam_backends[account]["aws"].roles.values()}
-
-
-def _allows(statement: dict[str, Any], accepted: set[str], external_id: str | None) -> bool:
-    principals = statement["Principal"].get("AWS", [])
-    named = {principals} if isinstance(principals, str) else set(principals)
-    wanted = statement.get("Condition", {}).get("StringEquals", {}).get("sts:ExternalId")
-    return statement["Effect"] == "Allow" and bool(named & accepted) and wanted in (None, external_id)

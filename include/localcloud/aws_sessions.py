@@ -1,0 +1,48 @@
+"""Sessions of assumed roles: opened here whichever way they are asked for, kept in moto."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.sts.models import sts_backends
+
+from localcloud.aws_clock import CLOCK
+
+PARTITION = "aws"
+REGION = "us-east-1"
+
+
+def open_session(
+    role_arn: str, name: str, duration: int, policy: str | None = None, external_id: str | None = None
+) -> Any:  # noqa: ANN401 - moto has no types
+    """Hand out temporary credentials of a role.
+
+    Args:
+        role_arn: the role.
+        name: the session's.
+        duration: seconds that were asked for.
+        policy: what else limits the session, beside the role's own policies.
+        external_id: what the caller gave as such.
+
+    Returns:
+        moto's record of the session: its key, secret, token, ARN and end.
+    """
+    backend = sts_backends[account_of_role(role_arn)][PARTITION]
+    session = backend.assume_role(REGION, name, role_arn, policy, duration, external_id)
+    session.expiration = CLOCK.end_of_session(duration).replace(tzinfo=None)
+    return session
+
+
+def session_of(account: str, access_key_id: str) -> Any:  # noqa: ANN401 - moto has no types
+    """Give moto's record of a session of an account; None if the key belongs to none."""
+    return sts_backends[account][PARTITION].get_assumed_role_from_access_key(access_key_id)
+
+
+def has_ended(session: Any) -> bool:  # noqa: ANN401 - moto has no types
+    """Tell whether a session's time is over."""
+    return bool(session.expiration <= CLOCK.now().replace(tzinfo=None))
+
+
+def account_of_role(role_arn: str) -> str:
+    """Read the account in a role's ARN."""
+    return role_arn.split(":")[4]
