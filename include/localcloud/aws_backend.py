@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import string
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import moto.settings
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.iam.models import AccessKeyLastUsed, iam_backends
-from moto.sts.models import sts_backends
+from moto.s3.models import s3_backends
 
-from localcloud.aws_sessions import PARTITION, REGION
+from localcloud.aws_documents import audit_policy, document, member_policy, trust_of, trust_of_certificate
+from localcloud.aws_sessions import PARTITION, REGION, session_of
 from localcloud.model import utc_moment
 from localcloud.population import AUDITOR, ROLE
 
@@ -24,15 +25,11 @@ if TYPE_CHECKING:
     from localcloud.model import SeededKey, SeededUser
     from localcloud.population import Population
 
-READ_ACTIONS = ("iam:GetAccountSummary", "iam:ListUsers", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed")
-"""What the audit needs in an account, and all that it is allowed."""
+LONGEST_SESSION = 43_200
+"""Seconds that a session of an audit role may last."""
 
 # moto's own switch: from the first request on, signatures and policies are checked.
 moto.settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
-
-
-def _policy(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 class Accounts:
@@ -42,6 +39,12 @@ class Accounts:
         self.population = population
         alphabet = string.ascii_letters + string.digits + "+/"
         self.auditor_secret = "".join(secrets.choice(alphabet) for _ in range(40))
+        self.audit_account = population.accounts[0]
+        self.audit_role_arn = f"arn:aws:iam::{self.audit_account}:role/{ROLE}"
+        self.bucket = f"keywatch-staging-{self.audit_account}"
+        anywhere = f"arn:aws:rolesanywhere:{REGION}:{self.audit_account}"
+        self.trust_anchor_arn = f"{anywhere}:trust-anchor/{uuid.uuid4()}"
+        self.profile_arn = f"{anywhere}:profile/{uuid.uuid4()}"
         self.reset()
 
     def reset(self) -> None:
@@ -54,7 +57,9 @@ class Accounts:
             self._add_key(key)
         for account in self.population.accounts:
             self._add_role(account)
-        self._let_the_auditor_in()
+        if self.population.auditor_key_id is not None:
+            self._let_the_auditor_in(self.population.auditor_key_id)
+        s3_backends[self.audit_account][PARTITION].create_bucket(self.bucket, REGION)
 
     def iam(self, account: str) -> Any:  # noqa: ANN401 - moto has no types
         """Give moto's IAM backend of an account."""
@@ -77,7 +82,7 @@ class Accounts:
         account = self.account_of(access_key_id)
         if account is None:
             return "anonymous"
-        session = sts_backends[account][PARTITION].get_assumed_role_from_access_key(access_key_id)
+        session = session_of(account, access_key_id)
         if session is not None:
             return str(session.arn)
         return str(self.iam(account).get_user(self.key(access_key_id).user_name).arn)
@@ -101,6 +106,15 @@ class Accounts:
         self.iam(account).delete_access_key_by_name(access_key_id)
         return True
 
+    def trust_policy(self, role_arn: str) -> str | None:
+        """Give the trust policy of a role; None if there is no such role."""
+        roles = (role for account in self.population.accounts for role in self.iam(account).roles.values())
+        return next((str(each.assume_role_policy_document) for each in roles if each.arn == role_arn), None)
+
+    def set_role_trust(self, account: str, policy: str) -> None:
+        """Change whom the audit role of an account trusts."""
+        self.iam(account).get_role(ROLE).assume_role_policy_document = policy
+
     def present_users(self, account: str) -> Iterator[str]:
         """List the names of the users an account has now."""
         yield from self.iam(account).users
@@ -123,27 +137,30 @@ class Accounts:
             )
 
     def _add_role(self, account: str) -> None:
-        auditor = f"arn:aws:iam::{self.population.accounts[0]}:user/{AUDITOR}"
-        trust = {"Effect": "Allow", "Principal": {"AWS": auditor}, "Action": "sts:AssumeRole"}
+        own = account == self.audit_account
+        auditor = [] if self.population.auditor_key_id is None else [self._auditor_arn]
+        trusts = [trust_of_certificate(self.trust_anchor_arn)] if own else [trust_of([self.audit_role_arn])]
+        trusts += [trust_of(auditor)] if auditor else []
         backend = self.iam(account)
         backend.create_role(
             role_name=ROLE,
-            assume_role_policy_document=_policy(trust),
+            assume_role_policy_document=document(*trusts),
             path="/",
             permissions_boundary=None,
             description="Reads the metadata of access keys",
             tags=[],
-            max_session_duration="3600",
+            max_session_duration=str(LONGEST_SESSION),
         )
-        read = {"Effect": "Allow", "Action": list(READ_ACTIONS), "Resource": "*"}
-        backend.put_role_policy(ROLE, "read-access-keys", _policy(read))
+        policy = audit_policy(ROLE, self.bucket) if own else member_policy()
+        backend.put_role_policy(ROLE, "audit-access-keys", policy)
 
-    def _let_the_auditor_in(self) -> None:
-        backend = self.iam(self.population.accounts[0])
-        read = {"Effect": "Allow", "Action": list(READ_ACTIONS), "Resource": "*"}
-        assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::*:role/{ROLE}"}
-        backend.put_user_policy(AUDITOR, "audit-access-keys", _policy(read, assume))
-        self.key(self.population.auditor_key_id).secret_access_key = self.auditor_secret
+    @property
+    def _auditor_arn(self) -> str:
+        return f"arn:aws:iam::{self.audit_account}:user/{AUDITOR}"
+
+    def _let_the_auditor_in(self, key_id: str) -> None:
+        self.iam(self.audit_account).put_user_policy(AUDITOR, "audit-access-keys", audit_policy(ROLE, self.bucket))
+        self.key(key_id).secret_access_key = self.auditor_secret
 
 
 def _naive(text: str) -> datetime:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import kql
 from localcloud.aws import Aws
 from localcloud.aws_backend import Accounts
+from localcloud.aws_sessions import REGION
 from localcloud.azure.cloud import Azure
 from localcloud.data_collection import DataCollection
 from localcloud.data_collector import DataCollector
@@ -85,13 +86,19 @@ class Cloud:
 
     @property
     def aws_access(self) -> AwsAccess:
-        """The auditor's way in."""
+        """The auditor's ways in."""
+        key_id = self.population.auditor_key_id
         return AwsAccess(
-            access_key_id=self.population.auditor_key_id,
-            secret_access_key=self.accounts.auditor_secret,
+            access_key_id=key_id,
+            secret_access_key=None if key_id is None else self.accounts.auditor_secret,
             account_id=self.population.accounts[0],
             account_ids=self.population.accounts,
             role_name=ROLE,
+            region=REGION,
+            trust_anchor_arn=self.accounts.trust_anchor_arn,
+            profile_arn=self.accounts.profile_arn,
+            audit_role_arn=self.accounts.audit_role_arn,
+            bucket=self.accounts.bucket,
         )
 
     def reset(self) -> None:

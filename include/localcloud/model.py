@@ -64,6 +64,7 @@ class Seed:
         keys_per_100_users: access keys to aim for, per hundred users (at most 2 per user).
         odd_names: whether to include user names that look like GUIDs, dates and numbers, or are not ASCII.
         root_key: whether the second account (or the only one) has a root access key.
+        auditor_key: whether there is an IAM user with an access key for the audit; else it has its certificate alone.
         now: the reference moment, ISO 8601; None is the moment the cloud starts.
     """
 
@@ -73,6 +74,7 @@ class Seed:
     keys_per_100_users: int = 125
     odd_names: bool = True
     root_key: bool = True
+    auditor_key: bool = True
     now: str | None = None
 
     def __post_init__(self) -> None:
@@ -114,13 +116,31 @@ class SeededKey:
 
 @dataclass(frozen=True)
 class AwsAccess:
-    """The auditor's way into AWS: an access key of the first account, and the role to assume in every account."""
+    """The auditor's ways into AWS, and the role to assume in every account.
 
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
+    Attributes:
+        access_key_id: of an IAM user of the first account; None if the seed has no such user.
+        secret_access_key: the same.
+        account_id: the first account, the auditor's own.
+        account_ids: all of them.
+        role_name: of the audit role, which every account has.
+        region: of trust anchor, profile and bucket.
+        trust_anchor_arn: trusts the authority that issues the vault's certificates.
+        profile_arn: lists the audit role of the first account, and limits its sessions.
+        audit_role_arn: that role; it trusts the vault's certificate keywatch-audit.
+        bucket: an S3 bucket of the first account, which that role may read and write.
+    """
+
+    access_key_id: str | None
+    secret_access_key: str | None = field(repr=False)
     account_id: str
     account_ids: tuple[str, ...]
     role_name: str
+    region: str
+    trust_anchor_arn: str
+    profile_arn: str
+    audit_role_arn: str
+    bucket: str
 
     def role_arn(self, account: str) -> str:
         """Name the audit role of an account."""

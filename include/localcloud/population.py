@@ -64,7 +64,7 @@ class Population:
     users: tuple[SeededUser, ...]
     keys: tuple[SeededKey, ...]
     root_keys: dict[str, int]
-    auditor_key_id: str
+    auditor_key_id: str | None
 
 
 def populate(seed: Seed, started: datetime) -> Population:
@@ -87,19 +87,25 @@ class _Maker:
         self.key_ids: set[str] = set()
 
     def population(self) -> Population:
-        auditor = self._user(self.accounts[0], AUDITOR, "/", self.now - timedelta(days=400))
-        auditor_key = self._key(auditor, "Active", self.now - timedelta(days=399), used_days_ago=1)
-        users = [auditor, *self._users()]
-        keys = [auditor_key, *self._keys(users[1:])]
+        auditors = self._auditors()
+        auditor_keys = [self._key(each, "Active", self.now - timedelta(days=399), 1) for each in auditors]
+        others = self._users()
+        users, keys = [*auditors, *others], [*auditor_keys, *self._keys(others)]
         keyed = self.accounts[min(1, len(self.accounts) - 1)]
         roots = {account: int(self.seed.root_key and account == keyed) for account in self.accounts}
-        return Population(self.now, self.accounts, tuple(users), tuple(keys), roots, auditor_key.access_key_id)
+        key_id = auditor_keys[0].access_key_id if auditor_keys else None
+        return Population(self.now, self.accounts, tuple(users), tuple(keys), roots, key_id)
+
+    def _auditors(self) -> list[SeededUser]:
+        if not self.seed.auditor_key:
+            return []
+        return [self._user(self.accounts[0], AUDITOR, "/", self.now - timedelta(days=400))]
 
     def _account_id(self) -> str:
         return str(self.choose.randrange(10**11, 10**12))
 
     def _users(self) -> list[SeededUser]:
-        names = self._names(self.seed.users - 1)
+        names = self._names(self.seed.users - int(self.seed.auditor_key))
         users = []
         for position, name in enumerate(names):
             account = self.accounts[(position + 1) % len(self.accounts)]
@@ -128,7 +134,8 @@ class _Maker:
 
     def _keys_for_each(self, users: int) -> list[int]:
         """Spread the wanted number of keys so that users with none, one and two all occur."""
-        wanted = max(0, round(self.seed.users * self.seed.keys_per_100_users / 100) - 1)
+        auditors = int(self.seed.auditor_key)
+        wanted = max(0, round(self.seed.users * self.seed.keys_per_100_users / 100) - auditors)
         twos = min(users, max(wanted - users, 0) + users // 8)
         twos = min(twos, wanted // 2)
         ones = max(0, min(users - twos, wanted - 2 * twos))
