@@ -1,15 +1,18 @@
 """### Which access keys exist, how old are they, who still uses them?
 
-Every day, this DAG reads the metadata of every IAM access key in the chosen AWS accounts and loads one row per key
-into Log Analytics table `AWS_Access_Key_Report_CL`, and one row per account into `AWS_Access_Key_Audit_CL`.
+Every day, this DAG reads the metadata of every IAM access key in the chosen AWS accounts, or in all of an organisation,
+and loads one row per key into Log Analytics table `AWS_Access_Key_Report_CL`, and one row per account into
+`AWS_Access_Key_Audit_CL`.
 
 **Steps.** `list_accounts` groups the accounts into batches. For each batch, `extract` stages what IAM says (key ids
-shortened), `transform` makes records of it, and `load` sends them in signed chunks. `publish` runs whatever happened
-before: it writes the audit rows and emits asset `access_keys`. `verdict` fails the run if anything is missing.
+shortened), a few accounts at a time, each with its own IAM rate; `transform` makes records of it, and `load` sends them
+in signed chunks. `publish` runs whatever happened before: it writes the audit rows and emits asset `access_keys`.
+`verdict` fails the run if anything is missing.
 
-**Before the first run.** An `aws` connection whose identity may `iam:GetAccountSummary`, `iam:ListUsers`,
-`iam:ListAccessKeys` and `iam:GetAccessKeyLastUsed` (and, for other accounts, `sts:AssumeRole` on the role given), and
-a destination connection; press *Test* on it.
+**Before the first run.** An `aws` connection, best without an access key (`docs/aws-setup.md`), whose identity may
+`iam:GetAccountSummary`, `iam:ListUsers`, `iam:ListAccessKeys` and `iam:GetAccessKeyLastUsed`; for lookup `report` also
+`iam:GenerateCredentialReport` and `iam:GetCredentialReport`; for other accounts `sts:AssumeRole` on the role given; for
+a whole organisation `organizations:ListAccounts`. And a destination connection; press *Test* on it.
 
 **When it fails**
 - `verdict` is red: its log names every account that was not read, with the reason. Everything else is delivered.
@@ -26,8 +29,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import Asset, Param, dag, task, task_group
+from airflow.sdk import Asset, dag, task, task_group
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from keywatch_airflow.report_params import report_params
 
 access_keys = Asset("access_keys", uri="x-keywatch://access_keys")
 
@@ -44,59 +49,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
     doc_md=__doc__,
     tags=["aws", "azure", "access-keys"],
     default_args={"owner": "cloud-security", "retry_policy": NO_USE_IN_RETRYING},
-    params={
-        "accounts": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": r"^\d{12}$"},
-            title="AWS accounts",
-            description="12-digit account ids, one a line. Empty: the AWS connection's own account.",
-        ),
-        "role_name": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^[\w+=,.@/-]{1,512}$",
-            title="Role to assume",
-            description="The role's name in every account but the connection's own.",
-        ),
-        "aws_conn_id": Param(
-            "aws_default", type="string", minLength=1, title="AWS connection", description="A connection of type aws."
-        ),
-        "destination_conn_id": Param(
-            "azure_logs_ingestion_default",
-            type="string",
-            minLength=1,
-            title="Destination connection",
-            description="Where the rows go. Its type decides how.",
-        ),
-        "copy_conn_id": Param(
-            None, type=["null", "string"], title="Copy to", description="A second destination that gets the same rows."
-        ),
-        "lookup": Param(
-            "exact", type="string", enum=["exact"], title="Last use", description="exact: IAM is asked about every key."
-        ),
-        "chunk_limit": Param(
-            None,
-            type=["null", "integer"],
-            minimum=200,
-            title="Chunk limit (bytes)",
-            description="The most bytes of one request before compression. Empty: what suits the destination.",
-        ),
-        "concurrency": Param(
-            32,
-            type="integer",
-            minimum=1,
-            maximum=256,
-            title="Concurrency",
-            description="Users of one account that are read side by side.",
-        ),
-        "in_flight": Param(
-            4, type="integer", minimum=1, maximum=64, title="In flight", description="Chunks sent side by side."
-        ),
-        "batch_size": Param(
-            20, type="integer", minimum=1, maximum=500, title="Batch size", description="Accounts in one batch."
-        ),
-    },
+    params=report_params(),
 )
 def access_key_report() -> None:
     """Wire the steps of the daily report."""

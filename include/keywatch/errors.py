@@ -132,14 +132,22 @@ class AccessDeniedError(PermanentError):
         self.account_id = account_id
         self.action = action
         who = f" to {principal}" if principal else ""
-        what_to_do = (
+        super().__init__(f"AWS account {account_id} denies {action}{who}. {_how_to_allow(action)}")
+
+
+def _how_to_allow(action: str) -> str:
+    if action == "sts:AssumeRole":
+        return (
             "See that the role exists there by that name, that its trust policy names this identity, and that this "
             "identity's own policy allows sts:AssumeRole on that role."
-            if action == "sts:AssumeRole"
-            else f'Allow it in the policy of the audit role: {{"Effect": "Allow", "Action": "{action}", "Resource": '
-            '"*"} (and look for a service control policy that denies it).'
         )
-        super().__init__(f"AWS account {account_id} denies {action}{who}. {what_to_do}")
+    policy = f'{{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
+    allow = (
+        f"Allow it in the policy of the audit role: {policy} (and look for a service control policy that denies it)."
+    )
+    if action == "organizations:ListAccounts":
+        return f"{allow} Outside the management account, a delegation policy of the organisation must allow it too."
+    return allow
 
 
 class NoAccountsError(PermanentError):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from keywatch.access_keys.record import Account
+from keywatch.access_keys.organization import MemberAccount, Selection, select_accounts
 from keywatch.errors import ConfigurationError
 from keywatch.log_analytics.destination import Destination
-from keywatch.pipeline.extract import extract_batch
+from keywatch.pipeline.extract import Reading, extract_batch
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.list_accounts import list_accounts as list_batches
 from keywatch.pipeline.load import load_batch
@@ -23,25 +23,14 @@ from keywatch.pipeline.tables import TableName
 from keywatch.pipeline.transform import transform_batch
 from keywatch_airflow.destinations import get_destination
 from keywatch_airflow.mapped import results_of
+from keywatch_airflow.report_params import ReportParams
 from keywatch_airflow.settings import staging, staging_retention
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-
-class ReportParams(TypedDict):
-    """The parameters of a run, as its form gives them."""
-
-    accounts: list[str] | None
-    role_name: str | None
-    aws_conn_id: str
-    destination_conn_id: str
-    copy_conn_id: str | None
-    lookup: str
-    chunk_limit: int | None
-    concurrency: int
-    in_flight: int
-    batch_size: int
+SHOWN = 5
+"""Accounts that an error names."""
 
 
 def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
@@ -51,18 +40,14 @@ def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
         ConfigurationError: Accounts need a role and none is named, or Airflow cannot map so many batches.
         KeywatchError: There is no account, or AWS cannot be asked for the connection's own.
     """
-    named, size = params["accounts"], params["batch_size"]
-    own = None if named and params["role_name"] else _own_account(params["aws_conn_id"])
-    if own and (others := [account for account in named or [] if account != own.id]):
-        raise ConfigurationError(f"AWS accounts {', '.join(others)} can only be entered as a role: give `role_name`.")
-    accounts = [Account(account) for account in named] if named else [own] if own else []
-    most = conf.getint("core", "max_map_length")
-    if len(accounts) > most * size:
+    selection, size = _selection(params), params["batch_size"]
+    most, wanted = conf.getint("core", "max_map_length"), len(selection.accounts)
+    if wanted > most * size:
         raise ConfigurationError(
-            f"{len(accounts)} accounts make more batches than Airflow maps ({most}): give a `batch_size` of at least "
-            f"{math.ceil(len(accounts) / most)}."
+            f"{wanted} accounts make more batches than Airflow maps ({most}): give a `batch_size` of at least "
+            f"{math.ceil(wanted / most)}."
         )
-    return list_batches(accounts, _run(run_id), datetime.now(UTC), size)
+    return list_batches(selection, _run(run_id), datetime.now(UTC), size)
 
 
 def extract(batch: Batch, params: ReportParams, run_id: str, *, last_try: bool) -> ExtractedBatch:
@@ -74,8 +59,14 @@ def extract(batch: Batch, params: ReportParams, run_id: str, *, last_try: bool) 
     from keywatch_airflow.aws import AwsAccounts
 
     aws = AwsAccounts(params["aws_conn_id"], params["role_name"], params["concurrency"])
-    folder = _run(run_id).batch(batch["number"])
-    return extract_batch(batch, folder, aws.connect, concurrency=params["concurrency"], last_try=last_try)
+    reading = Reading(
+        lookup=params["lookup"],
+        oldest_report=timedelta(hours=params["oldest_report_hours"]),
+        concurrency=params["concurrency"],
+        accounts_at_once=params["accounts_at_once"],
+    )
+    aws.own()  # here, since credentials that AWS refuses are no matter of one account
+    return extract_batch(batch, _run(run_id).batch(batch["number"]), aws.connect, reading, last_try=last_try)
 
 
 def transform(extracted: ExtractedBatch, run_id: str) -> TransformedBatch:
@@ -129,10 +120,23 @@ def event_extra(published: Published) -> dict[str, Any]:
     return {name: value for name, value in published.items() if name not in ("problems", "more_problems")}
 
 
-def _own_account(aws_conn_id: str) -> Account:
+def _selection(params: ReportParams) -> Selection:
+    """Choose the accounts: of the organisation, those named, or the connection's own."""
     from keywatch_airflow.aws import AwsAccounts
 
-    return AwsAccounts(aws_conn_id).own()
+    aws, named, exclude = AwsAccounts(params["aws_conn_id"]), params["accounts"] or [], params["exclude"] or []
+    if params["organization"]:
+        selection = select_accounts(aws.organization(), named, exclude)
+    elif named:
+        selection = select_accounts([], named, exclude)
+    else:
+        selection = select_accounts([MemberAccount(aws.own(), "ACTIVE")], exclude=exclude)
+    if not params["role_name"] and (others := [each.id for each in selection.accounts if each.id != aws.own().id]):
+        more = f" and {len(others[SHOWN:])} more" * bool(others[SHOWN:])
+        raise ConfigurationError(
+            f"AWS accounts {', '.join(others[:SHOWN])}{more} can only be entered as a role: give `role_name`."
+        )
+    return selection
 
 
 def _destinations(params: ReportParams, table: TableName, *, pool_size: int = 10) -> list[Destination]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from airflow.sdk import BaseHook
 
 from keywatch.access_keys.accounts import assume_role, caller_account
 from keywatch.access_keys.aws_errors import ask_aws
-from keywatch.access_keys.extract import DEFAULT_CONCURRENCY, iam_config
+from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, iam_config
+from keywatch.access_keys.organization import MemberAccount, list_organization
 from keywatch.access_keys.record import Account
 from keywatch.errors import ConfigurationError
 from keywatch.transport import AWS_HOSTS
@@ -57,8 +59,18 @@ class AwsAccounts:
         """
         return self._own
 
+    def organization(self) -> Iterator[MemberAccount]:
+        """List the accounts of the organisation that the connection belongs to.
+
+        Raises:
+            AccessDeniedError: The connection may not list them.
+            ConfigurationError: The connection is not usable, or its account is in no organisation.
+            KeywatchError: AWS cannot be asked.
+        """
+        return list_organization(self._client(self._session, "organizations"), self.own().id)
+
     def connect(self, account: Account) -> IAMClient:
-        """Return an IAM client of an account.
+        """Return an IAM client of an account. Threads may ask at the same time, once `own` has been asked.
 
         Raises:
             ConfigurationError: It is not the connection's own account, and no role is named.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from keywatch.access_keys.extract import AccessKeyExtraction, iam_config
+from keywatch.access_keys.extract import AccessKeyExtraction
+from keywatch.access_keys.iam import iam_config
 from keywatch.access_keys.record import Account
 from keywatch.log_analytics.data_collector import DataCollector, DataCollectorEndpoint
 from keywatch.log_analytics.shared_key import SharedKey

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from keywatch.errors import ExtractionIncompleteError
 from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
 from keywatch_airflow import access_key_report as steps
-from keywatch_airflow.access_key_report import ReportParams
+from keywatch_airflow.report_params import ReportParams
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows, stored
 from tests.keywatch_airflow.conftest import Connect
@@ -35,14 +35,18 @@ def params(
     """Give the parameters of a run over both accounts, one account a batch."""
     del staging
     return ReportParams(
+        organization=False,
         accounts=list(cloud.aws.account_ids),
+        exclude=None,
         role_name=cloud.aws.role_name,
         aws_conn_id=connect("aws_audit", aws),
         destination_conn_id=connect("collector", collector),
         copy_conn_id=None,
         lookup="exact",
+        oldest_report_hours=4,
         chunk_limit=None,
         concurrency=8,
+        accounts_at_once=2,
         in_flight=2,
         batch_size=1,
     )

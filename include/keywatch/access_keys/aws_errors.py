@@ -70,6 +70,7 @@ NO_CREDENTIALS: Final = (
     TokenRetrievalError,
 )
 NOT_USABLE: Final = (InvalidProxiesConfigError, NoRegionError, ParamValidationError, ProfileNotFound)
+NO_ORGANIZATION: Final = "AWSOrganizationsNotInUseException"
 NOT_USABLE_CODES: Final = frozenset({"InvalidInput", "OptInRequired", "RegionDisabledException", "ValidationError"})
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
         log.warning("%s got an answer that is not AWS's (%s bytes)", action, len(str(error)))
         cause = None  # its text is the whole answer, full access key ids included
     except BotoCoreError as error:
-        failure = _without_answer(error, account_id, action)
+        failure = _of(action, _without_answer(error, account_id, action))
         if type(error) is HTTPClientError:  # quotes the proxy's URL, password included
             raise failure from None
         raise failure from error
@@ -114,11 +115,17 @@ def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
         cause = None
     # Raised here, so that the error as it came is not its context.
     if isinstance(cause, ClientError):
-        raise _answered(cause, account_id, action) from cause
-    raise AwsServiceError(
+        raise _of(action, _answered(cause, account_id, action)) from cause
+    cut_short = AwsServiceError(
         f"What answered {action} in AWS account {account_id} was cut short, or came from something in between. "
         "Check `config_kwargs.proxies` in the aws connection's extras."
     )
+    raise _of(action, cut_short)
+
+
+def _of(action: str, error: KeywatchError) -> KeywatchError:
+    error.action = action
+    return error
 
 
 def _without_answer(error: BotoCoreError, account_id: str, action: str) -> KeywatchError:
@@ -161,12 +168,24 @@ def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError
             f"AWS throttles {action} in account {account_id} even after slowing down. Lower `concurrency`, or run when "
             "less else uses IAM there."
         )
+    return _not_usable(code, message, account_id, action) or AwsServiceError(
+        f"{action} in AWS account {account_id} failed ({code}: {message})."
+    )
+
+
+def _not_usable(code: str, message: str, account_id: str, action: str) -> ConfigurationError | None:
+    """Recognise a refusal that a correction of connection or parameters mends."""
+    if code == NO_ORGANIZATION:
+        return ConfigurationError(
+            f"AWS account {account_id} is in no organisation. Name the accounts in `accounts`, or give a connection of "
+            "the organisation's management account or of one that may list in its place."
+        )
     if code in NOT_USABLE_CODES:
         return ConfigurationError(
             f"AWS cannot be asked for {action} in account {account_id} ({code}: {message}). Correct the run's "
             "parameters or its aws connection."
         )
-    return AwsServiceError(f"{action} in AWS account {account_id} failed ({code}: {message}).")
+    return None
 
 
 def _redacted(error: ClientError) -> ClientError:

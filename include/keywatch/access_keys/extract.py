@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
 
-from botocore.config import Config
-
-from keywatch.access_keys.aws_errors import GoneError, ask_aws
+from keywatch.access_keys.aws_errors import GoneError
+from keywatch.access_keys.credential_report import CredentialReport, ListedKey, ReportedUse
+from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, Iam
 from keywatch.access_keys.record import ROOT_USER, Account, RawAccessKey, iso_time, shorten
+from keywatch.access_keys.report_request import OLDEST, fetch_report
 from keywatch.errors import AccessDeniedError
-from keywatch.progress import Progress
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGE_SIZE: Final = 1_000
-"""The most users or keys that IAM puts on one page (IAM API reference, `MaxItems`)."""
+Lookup = Literal["exact", "report"]
 
-DEFAULT_CONCURRENCY: Final = 32
+USERS_PER_THREAD: Final = 4
+"""A small account is not worth a connection, and its TLS handshake, for every few calls."""
 
-T = TypeVar("T")
+NOT_AVAILABLE: Final = "N/A"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ExtractionCounts:
     """What one account's extraction has seen so far.
 
@@ -39,55 +39,69 @@ class ExtractionCounts:
         users: Users listed.
         keys: Keys yielded, root's included.
         gone: Users and keys that were deleted between two calls.
+        calls: Requests sent to IAM.
+        throttled: Those that IAM throttled.
     """
 
     users: int = 0
     keys: int = 0
     gone: int = 0
-
-
-def iam_config(concurrency: int = DEFAULT_CONCURRENCY) -> Config:
-    """Return the botocore settings that extraction wants: a connection per thread, patient adaptive retries."""
-    return Config(max_pool_connections=concurrency, retries={"mode": "adaptive", "max_attempts": 10})
+    calls: int = 0
+    throttled: int = 0
 
 
 class AccessKeyExtraction:
     """One reading of one account. Iterate once; keys arrive in no particular order.
 
     Asks `GetAccountSummary` once (which alone shows root keys), `ListUsers`, then `ListAccessKeys` per user and
-    `GetAccessKeyLastUsed` per key. Memory holds a bounded number of users, however many there are. Key ids are
-    shortened here; a full id reaches neither a row, nor an error, nor a log.
+    `GetAccessKeyLastUsed` per key. With lookup `report`, the last use of a key comes from the credential report where
+    that certainly means this very key. Memory holds a bounded number of users, however many there are, and the report.
+    Key ids are shortened here; a full id reaches neither a row, nor an error, nor a log.
 
     Args:
-        iam: A client of the account; made with `iam_config`, it keeps a connection for every thread.
+        client: An IAM client of the account; made with `iam_config`, it keeps a connection for every thread.
         account: The account.
-        concurrency: Threads that read users side by side.
-        clock: Returns the time now, UTC. Read once: every row of an account has the same snapshot time.
+        lookup: `exact` asks IAM about every key, `report` the credential report first.
+        oldest_report: A report older than this is made anew.
+        concurrency: Threads that read users side by side, at most.
+        clock: Returns the time now, UTC.
 
     Attributes:
-        counts: What has been seen so far.
-        snapshot_time: When the reading began, ISO 8601 UTC.
+        snapshot_time: When the reading began, ISO 8601 UTC; every row of an account has the same.
     """
 
     def __init__(
         self,
-        iam: IAMClient,
+        client: IAMClient,
         account: Account,
         *,
+        lookup: Lookup = "exact",
+        oldest_report: timedelta = OLDEST,
         concurrency: int = DEFAULT_CONCURRENCY,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._iam = iam
+        self._client = client
+        self._iam = Iam(client, account.id)
         self._account = account
+        self._lookup = lookup
+        self._oldest_report = oldest_report
         self._concurrency = concurrency
-        self.counts = ExtractionCounts()
+        self._clock = clock
+        self._report: CredentialReport | None = None
+        self._users = self._keys = self._gone = 0
         self.snapshot_time = iso_time(clock())
+
+    @property
+    def counts(self) -> ExtractionCounts:
+        """What has been seen so far; any thread may ask."""
+        counter = self._iam.counter
+        return ExtractionCounts(self._users, self._keys, self._gone, counter.calls, counter.throttled)
 
     def __iter__(self) -> Iterator[RawAccessKey]:
         """Yield a raw row per key.
 
         Raises:
-            AccessDeniedError: IAM denies one of the four actions; names account and action.
+            AccessDeniedError: IAM denies one of the actions; names account and action.
             AwsCredentialsError: AWS does not accept the credentials.
             ThrottledError: IAM still throttles after 10 adaptive attempts.
             TlsError: IAM's TLS certificate is not trusted.
@@ -95,92 +109,115 @@ class AccessKeyExtraction:
             AwsServiceError: IAM failed in another way.
         """
         keep_wire_logs_quiet()
-        progress = Progress(log, f"AWS account {self._account.id}")
         for row in self._rows():
-            self.counts.keys += 1
+            self._keys += 1
             yield row
-            progress.tick(users=self.counts.users, keys=self.counts.keys)
-        progress.done(users=self.counts.users, keys=self.counts.keys, deleted_meanwhile=self.counts.gone)
+        counts = self.counts
+        log.info(
+            "AWS account %s: %s users, %s keys, %s deleted meanwhile, %s calls",
+            *(self._account.id, counts.users, counts.keys, counts.gone, counts.calls),
+        )
 
     def _rows(self) -> Iterator[RawAccessKey]:
         yield from self._root_keys()
-        pending: set[Future[tuple[list[RawAccessKey], int]]] = set()
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="iam")
+        if self._lookup == "report":
+            self._report = fetch_report(
+                self._iam.ask, self._client, self._account.id, oldest=self._oldest_report, clock=self._clock
+            )
+        pages = self._iam.users()
+        first = next(pages)
+        pool = ThreadPoolExecutor(self._threads_for(len(first)), thread_name_prefix="iam")
         try:
-            for user in self._users():
-                pending.add(pool.submit(self._keys_of, user))
-                if len(pending) >= 2 * self._concurrency:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from self._results(done)
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from self._results(done)
+            yield from self._read_users(pool, first)
+            for page in pages:
+                yield from self._read_users(pool, page)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _results(self, done: set[Future[tuple[list[RawAccessKey], int]]]) -> Iterator[RawAccessKey]:
+    def _threads_for(self, users: int) -> int:
+        return min(self._concurrency, 1 + users // USERS_PER_THREAD)
+
+    def _read_users(self, pool: ThreadPoolExecutor, users: Iterable[UserTypeDef]) -> Iterator[RawAccessKey]:
+        """Read the users of one page side by side, a few of them ahead of who takes the rows."""
+        pending: set[Future[list[RawAccessKey | None]]] = set()
+        for user in users:
+            self._users += 1
+            pending.add(pool.submit(self._keys_of, user))
+            if len(pending) >= 2 * self._concurrency:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                yield from self._found(done)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from self._found(done)
+
+    def _found(self, done: set[Future[list[RawAccessKey | None]]]) -> Iterator[RawAccessKey]:
         for future in done:
-            rows, gone = future.result()
-            self.counts.gone += gone
-            yield from rows
+            for row in future.result():
+                if row is None:
+                    self._gone += 1
+                else:
+                    yield row
 
     def _root_keys(self) -> Iterator[RawAccessKey]:
-        summary = self._ask("iam:GetAccountSummary", lambda: self._iam.get_account_summary()["SummaryMap"])
-        arn = f"arn:{self._iam.meta.partition}:iam::{self._account.id}:root"
-        for slot in range(1, summary.get("AccountAccessKeysPresent", 0) + 1):
+        arn = f"arn:{self._iam.partition}:iam::{self._account.id}:root"
+        for slot in range(1, self._iam.root_keys() + 1):
             yield self._row(ROOT_USER, arn, slot)
 
-    def _users(self) -> Iterator[UserTypeDef]:
-        pages = iter(self._iam.get_paginator("list_users").paginate(PaginationConfig={"PageSize": PAGE_SIZE}))
-        while page := self._ask("iam:ListUsers", lambda: _whole(next(pages, None), "Users")):
-            self.counts.users += len(page["Users"])
-            yield from page["Users"]
-
-    def _keys_of(self, user: UserTypeDef) -> tuple[list[RawAccessKey], int]:
-        """Read one user's keys, at most two, rarely more; count what was deleted meanwhile."""
+    def _keys_of(self, user: UserTypeDef) -> list[RawAccessKey | None]:
+        """Read one user's keys, at most two, rarely more; None stands for what was deleted meanwhile."""
         try:
-            keys = self._list_keys(user)
+            keys = self._iam.keys(user["UserName"])
         except GoneError:
-            return [], 1
-        rows = [self._key_row(user, slot, key) for slot, key in enumerate(keys, start=1)]
-        found = [row for row in rows if row]
-        return found, len(rows) - len(found)
+            return [None]
+        uses = self._reported(user, keys)
+        return [
+            self._reported_row(user, slot, key, use) if use else self._asked_row(user, slot, key)
+            for slot, (key, use) in enumerate(zip(keys, uses, strict=True), start=1)
+        ]
 
-    def _list_keys(self, user: UserTypeDef) -> list[AccessKeyMetadataTypeDef]:
-        paginator = self._iam.get_paginator("list_access_keys")
-        pages = paginator.paginate(UserName=user["UserName"], PaginationConfig={"PageSize": PAGE_SIZE})
-        return self._ask(
-            "iam:ListAccessKeys",
-            lambda: [key for page in pages for key in _whole(page, "AccessKeyMetadata")["AccessKeyMetadata"]],
-        )
+    def _reported(self, user: UserTypeDef, keys: list[AccessKeyMetadataTypeDef]) -> tuple[ReportedUse | None, ...]:
+        if self._report is None:
+            return (None,) * len(keys)
+        listed = [ListedKey(key["CreateDate"], key["Status"]) for key in keys]
+        return self._report.last_uses(user["Arn"], user["CreateDate"], listed)
 
-    def _key_row(self, user: UserTypeDef, slot: int, key: AccessKeyMetadataTypeDef) -> RawAccessKey | None:
-        key_id = key["AccessKeyId"]
+    def _reported_row(
+        self, user: UserTypeDef, slot: int, key: AccessKeyMetadataTypeDef, use: ReportedUse
+    ) -> RawAccessKey:
+        row = self._key_row(user, slot, key)
+        row["last_used_source"] = "report"
+        row["last_used_date"] = iso_time(use.last_used) if use.last_used else None
+        row["last_used_region"] = use.region or NOT_AVAILABLE
+        row["last_used_service"] = use.service or NOT_AVAILABLE
+        return row
+
+    def _asked_row(self, user: UserTypeDef, slot: int, key: AccessKeyMetadataTypeDef) -> RawAccessKey | None:
         try:
-            used = self._ask(
-                "iam:GetAccessKeyLastUsed",
-                lambda: self._iam.get_access_key_last_used(AccessKeyId=key_id)["AccessKeyLastUsed"],
-            )
+            use = self._iam.last_use(key["AccessKeyId"])
         except (GoneError, AccessDeniedError) as error:
             # IAM's model lists no error for an unknown key here, so a refusal may mean that it is gone.
-            if isinstance(error, AccessDeniedError) and self._is_listed(user, key_id):
+            if isinstance(error, AccessDeniedError) and self._is_listed(user, key["AccessKeyId"]):
                 raise
             return None
-        used_date = used.get("LastUsedDate")
-        row = self._row(user["UserName"], user["Arn"], slot)
-        row["access_key_id"] = shorten(key_id)
-        row["status"] = key.get("Status")
-        row["create_date"] = iso_time(key["CreateDate"])
+        row = self._key_row(user, slot, key)
+        used_date = use.get("LastUsedDate")
         row["last_used_date"] = iso_time(used_date) if used_date else None
-        row["last_used_region"] = used.get("Region")
-        row["last_used_service"] = used.get("ServiceName")
+        row["last_used_region"] = use.get("Region")
+        row["last_used_service"] = use.get("ServiceName")
         return row
 
     def _is_listed(self, user: UserTypeDef, key_id: str) -> bool:
         try:
-            return any(key["AccessKeyId"] == key_id for key in self._list_keys(user))
+            return any(key["AccessKeyId"] == key_id for key in self._iam.keys(user["UserName"]))
         except GoneError:
             return False
+
+    def _key_row(self, user: UserTypeDef, slot: int, key: AccessKeyMetadataTypeDef) -> RawAccessKey:
+        row = self._row(user["UserName"], user["Arn"], slot)
+        row["access_key_id"] = shorten(key["AccessKeyId"])
+        row["status"] = key.get("Status")
+        row["create_date"] = iso_time(key["CreateDate"])
+        return row
 
     def _row(self, user_name: str, user_arn: str, slot: int) -> RawAccessKey:
         return RawAccessKey(
@@ -197,19 +234,3 @@ class AccessKeyExtraction:
             last_used_source="exact",
             snapshot_time=self.snapshot_time,
         )
-
-    def _ask(self, action: str, call: Callable[[], T]) -> T:
-        return ask_aws(self._account.id, action, call)
-
-
-def _whole(page: Any, member: str) -> Any:  # noqa: ANN401 - one of two kinds of page, or None behind the last
-    """Return a page of a listing if it holds the members and, unless it is the last, says where the next begins.
-
-    Raises:
-        KeyError: It does not; botocore would take a listing that is cut short for a whole one.
-    """
-    if page is not None:
-        missing = {member, "Marker"} - page.keys() if page.get("IsTruncated") else {member} - page.keys()
-        if missing:
-            raise KeyError(*missing)
-    return page

@@ -19,6 +19,7 @@ class AuditRecord(TypedDict):
     account_number: str
     AccountName: NotRequired[str]
     Status: str
+    Action: NotRequired[str]
     Reason: NotRequired[str]
     UserCount: int
     KeyCount: int
@@ -36,19 +37,21 @@ class AccountAudit:
         account: The account.
         status: As in the audit table.
         reason: Why it is not `ok`.
+        snapshot_time: When it was read, or when the run listed it, ISO 8601 UTC.
+        action: What AWS was asked when it denied or failed, as IAM policies name it.
         users: Users seen.
         keys: Keys read.
         rejected: Keys that went to the dead letters.
-        snapshot_time: When it was read, or when the run listed it, ISO 8601 UTC.
     """
 
     account: AccountRef
     status: Status
     reason: str | None
-    users: int
-    keys: int
-    rejected: int
     snapshot_time: str
+    action: str | None = None
+    users: int = 0
+    keys: int = 0
+    rejected: int = 0
 
     def record(self, run_id: str) -> AuditRecord:
         """Return the account's row. A value that is not there is left out."""
@@ -57,6 +60,7 @@ class AccountAudit:
             "account_number": self.account["id"],
             "AccountName": self.account["name"],
             "Status": self.status,
+            "Action": self.action,
             "Reason": self.reason,
             "UserCount": self.users,
             "KeyCount": self.keys,
@@ -87,7 +91,11 @@ def reconcile(batches: Iterable[Batch], loaded: Iterable[LoadedBatch], run: RunF
         StagingGoneError: The run's files have been removed.
     """
     delivered = {batch["number"]: batch for batch in loaded}
-    return [
+    skipped = [
+        AccountAudit(AccountRef(id=each["id"], name=each["name"]), "skipped", each["reason"], run.listed_at())
+        for each in run.skipped()
+    ]
+    return skipped + [
         _audit(account, batch, delivered.get(batch["number"]), folder)
         for batch in batches
         for folder in [run.batch(batch["number"])]
@@ -102,6 +110,7 @@ def _audit(account: AccountRef, batch: Batch, loaded: LoadedBatch | None, folder
     return AccountAudit(
         account=account,
         status=status,
+        action=outcome.get("action") if outcome else None,
         reason=reason,
         users=outcome["users"] if outcome else 0,
         keys=outcome["keys"] if outcome else 0,

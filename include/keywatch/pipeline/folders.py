@@ -1,6 +1,6 @@
 """Where a run's files lie in the staging area, and how long.
 
-<staging>/runs/<run>/run.json                          when the run listed its accounts
+<staging>/runs/<run>/run.json                          when the run listed its accounts, and which it leaves out
 <staging>/runs/<run>/batch-0003/raw/<account>.ndjson   raw rows of one account
 <staging>/runs/<run>/batch-0003/raw/<account>.json     how its reading ended
 <staging>/runs/<run>/batch-0003/records.ndjson         the batch's records
@@ -15,13 +15,14 @@ import contextlib
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from keywatch.log_analytics.destination import Destination
 from keywatch.log_analytics.receipts import ReceiptBook
-from keywatch.pipeline.manifests import AccountOutcome
+from keywatch.pipeline.manifests import AccountOutcome, SkippedAccount
 from keywatch.staging import (
     LineWriter,
     StagingPath,
@@ -97,10 +98,11 @@ class RunFolder(Generic[P]):
         """Everything of the run that is removed in time."""
         return self.staging / "runs" / self.name
 
-    def start(self, listed_at: str) -> None:
-        """Make the folder and note when the run began, ISO 8601 UTC."""
+    def start(self, listed_at: str, skipped: Sequence[SkippedAccount] = ()) -> None:
+        """Make the folder and note when the run began, ISO 8601 UTC, and which accounts it leaves out."""
         make_folder(self.folder)
-        write_json(self.folder / "run.json", {"run_id": self.run_id, "listed_at": listed_at})
+        note = {"run_id": self.run_id, "listed_at": listed_at, "skipped": list(skipped)}
+        write_json(self.folder / "run.json", note)
 
     def listed_at(self) -> str:
         """Return when the run listed its accounts, ISO 8601 UTC.
@@ -109,6 +111,15 @@ class RunFolder(Generic[P]):
             StagingGoneError: The run has not, or its files have been removed since.
         """
         return str(read_json(self.folder / "run.json")["listed_at"])
+
+    def skipped(self) -> list[SkippedAccount]:
+        """Return the accounts that the run leaves out.
+
+        Raises:
+            StagingGoneError: The run has not listed its accounts, or its files have been removed since.
+        """
+        skipped = read_json(self.folder / "run.json").get("skipped", [])
+        return [SkippedAccount(id=each["id"], name=each["name"], reason=each["reason"]) for each in skipped]
 
     def batch(self, number: int) -> BatchFolder[P]:
         """Return, and make if needed, the folder of one batch.

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
 from datetime import datetime
 from typing import Any
 
-from keywatch.access_keys.record import Account, iso_time
+from keywatch.access_keys.organization import Selection
+from keywatch.access_keys.record import iso_time
 from keywatch.errors import NoAccountsError
 from keywatch.pipeline.folders import RunFolder
-from keywatch.pipeline.manifests import AccountRef, Batch
+from keywatch.pipeline.manifests import AccountRef, Batch, SkippedAccount
+
+log = logging.getLogger(__name__)
 
 
-def list_accounts(accounts: Iterable[Account], run: RunFolder[Any], now: datetime, size: int) -> list[Batch]:
+def list_accounts(selection: Selection, run: RunFolder[Any], now: datetime, size: int) -> list[Batch]:
     """Group the accounts into batches, and begin the run's staging.
 
     Args:
-        accounts: What to audit; an account named twice is audited once.
+        selection: What to audit and what to leave out; an account named twice is audited once.
         run: The run's folder.
         now: UTC.
         size: Accounts in a batch, at most.
@@ -24,13 +27,16 @@ def list_accounts(accounts: Iterable[Account], run: RunFolder[Any], now: datetim
     Raises:
         NoAccountsError: There is none.
     """
-    unique = {account.id: AccountRef(id=account.id, name=account.name) for account in accounts}
+    unique = {account.id: AccountRef(id=account.id, name=account.name) for account in selection.accounts}
     if not unique:
         raise NoAccountsError(
-            "There is no account to audit. Give `accounts`, or leave it empty for the account of the AWS connection."
+            f"There is no account to audit ({len(selection.skipped)} are left out). Give `accounts`, or leave it empty "
+            "for all of the organisation or, without `organization`, for the account of the AWS connection."
         )
+    skipped = [SkippedAccount(id=each.id, name=each.name, reason=why) for each, why in selection.skipped]
     listed_at = iso_time(now)
-    run.start(listed_at)
+    run.start(listed_at, skipped)
+    log.info("%s accounts to audit, %s left out", len(unique), len(skipped))
     refs = list(unique.values())
     return [
         Batch(number=number, accounts=refs[start : start + size], listed_at=listed_at)

@@ -68,12 +68,24 @@ class Published(TypedDict):
     more_problems: int
 
 
+class SkippedAccount(TypedDict):
+    """An account that is not to be audited, and why; staged when the accounts are listed."""
+
+    id: str
+    name: str | None
+    reason: str
+
+
 class AccountOutcome(TypedDict):
-    """How the reading of one account ended; staged beside its raw rows, whose SHA-256 it holds."""
+    """How the reading of one account ended; staged beside its raw rows, whose SHA-256 it holds.
+
+    `action` is what AWS was asked when it ended early, as IAM policies name it.
+    """
 
     id: str
     name: str | None
     status: Status
+    action: str | None
     reason: str | None
     users: int
     keys: int

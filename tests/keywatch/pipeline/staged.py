@@ -53,6 +53,7 @@ def stage_account(
     number: int = 0,
     *,
     status: Status = "ok",
+    action: str | None = None,
     reason: str | None = None,
 ) -> AccountOutcome:
     """Stage the reading of one account."""
@@ -64,6 +65,7 @@ def stage_account(
         id=account,
         name=f"name-{account}",
         status=status,
+        action=action,
         reason=reason,
         users=len({row["user_name"] for row in rows}),
         keys=len(rows),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import pytest
 from keywatch.access_keys.accounts import assume_role
 from keywatch.access_keys.record import Account
 from keywatch.errors import AwsCredentialsError, ExtractionIncompleteError
-from keywatch.pipeline.extract import extract_batch
+from keywatch.pipeline.extract import Reading, extract_batch
 from keywatch.pipeline.folders import BatchFolder
 from keywatch.pipeline.manifests import AccountOutcome, AccountRef, Batch
 from keywatch.staging import check_file
@@ -66,7 +68,7 @@ def test_extract_batch_stages_every_account(
     batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
 ) -> None:
     """Each account's keys, root's included, are in a file of its own, whose digest and numbers are noted beside it."""
-    extracted = extract_batch(batch, folder, connect, concurrency=4)
+    extracted = extract_batch(batch, folder, connect, Reading(concurrency=4))
 
     assert extracted == {"batch": batch, "keys": len(cloud.keys()) + 1}
     for outcome in outcomes(folder, batch):
@@ -90,13 +92,14 @@ def test_extract_batch_with_a_denied_account_reads_the_others(
     own, member = cloud.aws.account_ids
     cloud.inject(Fault(FaultKind.DENY, action=action, account=member, count=None))
 
-    extracted = extract_batch(batch, folder, connect, concurrency=2, last_try=False)
+    extracted = extract_batch(batch, folder, connect, Reading(concurrency=2), last_try=False)
 
     good, bad = outcomes(folder, batch)
     assert good["status"] == "ok"
     assert good["keys"] == sum(key.account == own for key in cloud.keys())
     assert bad["status"] == status
     assert f"{member} denies iam:{action}" in str(bad["reason"])
+    assert (good["action"], bad["action"]) == (None, f"iam:{action}")
     assert len(staged_rows(folder, member)) == bad["keys"]
     assert extracted["keys"] == good["keys"] + bad["keys"]
 
@@ -112,12 +115,12 @@ def test_extract_batch_with_a_role_that_cannot_be_assumed(
             cloud.inject(Fault(FaultKind.DENY, action="AssumeRole"))
         return connect(account)
 
-    extract_batch(batch, folder, connect_own)
+    extract_batch(batch, folder, connect_own, Reading(accounts_at_once=1))
 
     good, bad = outcomes(folder, batch)
     assert (good["status"], bad["status"]) == ("ok", "denied")
     assert "sts:AssumeRole" in str(bad["reason"])
-    assert (bad["users"], bad["keys"]) == (0, 0)
+    assert (bad["action"], bad["users"], bad["keys"]) == ("sts:AssumeRole", 0, 0)
 
 
 def test_extract_batch_tries_again_what_failed_and_nothing_else(
@@ -149,7 +152,7 @@ def test_extract_batch_gives_up_at_the_last_try(
     action = "ListAccessKeys" if after else "GetAccountSummary"
     cloud.inject(Fault(FaultKind.STATUS, action=action, account=member, after=after, count=None))
 
-    extract_batch(batch, folder, connect, concurrency=1, last_try=True)
+    extract_batch(batch, folder, connect, Reading(concurrency=1), last_try=True)
 
     good, bad = outcomes(folder, batch)
     assert (good["status"], bad["status"]) == ("ok", status)
@@ -164,7 +167,7 @@ def test_extract_batch_with_refused_credentials_ends_at_once(
     iam = iam_client(auditor(cloud, "wrong" * 8), cloud)
 
     with pytest.raises(AwsCredentialsError):
-        extract_batch(batch, folder, lambda _: iam)
+        extract_batch(batch, folder, lambda _: iam, Reading(accounts_at_once=1))
 
     assert outcomes(folder, batch) == []
     assert len(cloud.requests()) == 1
@@ -183,3 +186,43 @@ def test_extract_batch_reads_again_what_lost_its_rows(
 
     assert len(cloud.requests(action="ListUsers")) == 4
     assert [outcome["status"] for outcome in outcomes(folder, batch)] == ["ok", "ok"]
+
+
+def test_extract_batch_reads_a_few_accounts_side_by_side(
+    batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """No more accounts are read at a time than allowed, and that many are."""
+    cloud.inject(Fault(FaultKind.DELAY, action="ListUsers", seconds=0.3, count=None))
+    at_once: dict[int, int] = {}
+    for allowed in (1, 2):
+        reading: set[str] = set()
+        seen: list[int] = []
+
+        def watched(account: Account, reading: set[str] = reading, seen: list[int] = seen) -> IAMClient:
+            client = connect(account)
+            reading.add(account.id)
+            seen.append(len(reading))
+            close = client.close
+            client.close = lambda: (reading.discard(account.id), close())[1]  # type: ignore[method-assign]
+            return client
+
+        extract_batch(batch, begun(folder.folder / str(allowed)).batch(0), watched, Reading(accounts_at_once=allowed))
+        at_once[allowed] = max(seen)
+
+    assert at_once == {1: 1, 2: 2}
+
+
+def test_extract_batch_tells_how_far_it_is(
+    batch: Batch, folder: BatchFolder[Path], connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log counts accounts, users, keys and calls, those that IAM throttled, and calls per second."""
+    with caplog.at_level(logging.INFO, "keywatch"):
+        extract_batch(batch, folder, connect)
+
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Read of 2 accounts")]
+    said = re.fullmatch(
+        r"Read of 2 accounts: 2 accounts, 24 users, (\d+) keys, (\d+) calls, 0 calls throttled, \d+ calls per second",
+        line,
+    )
+    assert said is not None
+    assert int(said[2]) > int(said[1]) > 0

@@ -10,7 +10,7 @@ import pytest
 
 from keywatch.errors import IncompleteReportError, StagingGoneError, UnreachableError
 from keywatch.pipeline.folders import RunFolder
-from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
+from keywatch.pipeline.manifests import Batch, LoadedBatch, Published, SkippedAccount
 from keywatch.pipeline.publish import publish
 from keywatch.pipeline.verdict import verdict
 from keywatch.staging import read_json, remove_tree
@@ -83,17 +83,31 @@ def test_publish_of_a_complete_run(run: RunFolder[Path]) -> None:
 
 def test_publish_names_an_account_that_was_denied(run: RunFolder[Path]) -> None:
     """An account that denies access has a row with the reason, unlike one without keys."""
-    stage_account(run, TWO, [], status="denied", reason="denies iam:ListUsers")
+    stage_account(run, TWO, [], status="denied", action="iam:ListUsers", reason="denies iam:ListUsers")
     stage_account(run, THREE, [])
 
     result, rows = published(run, [batch_of(*ACCOUNTS)], [loaded(accepted=2)])
 
     assert {account: row["Status"] for account, row in rows.items()} == {ONE: "ok", TWO: "denied", THREE: "ok"}
     assert [row.get("Reason") for row in rows.values()] == [None, "denies iam:ListUsers", None]
+    assert [row.get("Action") for row in rows.values()] == [None, "iam:ListUsers", None]
     assert (result["complete"], result["accounts"]) == (False, {"ok": 2, "denied": 1})
     assert result["problems"] == [f"{TWO} (name-{TWO}): denied: denies iam:ListUsers"]
     with pytest.raises(IncompleteReportError, match=f"1 denied, 2 ok.*\n{TWO}"):
         verdict(result)
+
+
+def test_publish_lists_accounts_that_were_left_out(tmp_path: Path) -> None:
+    """An account that was not to be audited has a row that says why, and does not make the run incomplete."""
+    run = RunFolder(tmp_path, RUN_ID)
+    run.start(LISTED_AT, [SkippedAccount(id=TWO, name="closed", reason="left out: its state is CLOSED")])
+    stage_account(run, ONE, [raw_row(ONE, "alice")])
+
+    result, rows = published(run, [batch_of(ONE)], [loaded(accepted=1)])
+
+    assert (result["complete"], result["accounts"]) == (True, {"ok": 1, "skipped": 1})
+    assert (rows[TWO]["Status"], rows[TWO]["Reason"]) == ("skipped", "left out: its state is CLOSED")
+    assert (rows[TWO]["AccountName"], rows[TWO]["KeyCount"], rows[TWO]["SnapshotTime"]) == ("closed", 0, LISTED_AT)
 
 
 def test_publish_finds_a_batch_that_never_came(run: RunFolder[Path]) -> None:

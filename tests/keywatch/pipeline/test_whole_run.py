@@ -11,9 +11,10 @@ import boto3
 import pytest
 
 from keywatch.access_keys.accounts import assume_role
+from keywatch.access_keys.organization import Selection
 from keywatch.access_keys.record import Account
 from keywatch.errors import IncompleteReportError, UnreachableError
-from keywatch.pipeline.extract import extract_batch
+from keywatch.pipeline.extract import Reading, extract_batch
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.list_accounts import list_accounts
 from keywatch.pipeline.load import load_batch
@@ -48,11 +49,11 @@ class Report:
     def run(self, attempts: int = 3) -> Published:
         """Make every step, each account in a batch of its own."""
         accounts = [Account(account, name) for account, name in self.names.items()]
-        batches = list_accounts(accounts, self._run, self._now, 1)
+        batches = list_accounts(Selection(tuple(accounts)), self._run, self._now, 1)
         keys = collector(self.cloud, TABLES["keys"].name, attempts=attempts)
         loaded = []
         for batch in batches:
-            extracted = extract_batch(batch, self._run.batch(batch["number"]), self._connect, concurrency=4)
+            extracted = extract_batch(batch, self._run.batch(batch["number"]), self._connect, Reading(concurrency=4))
             loaded.append(load_batch(transform_batch(extracted, self._run), self._run, [keys], limit=LIMIT))
         audit = collector(self.cloud, TABLES["audit"].name)
         return publish(batches, loaded, self._run, [audit], now=self._now, keep=timedelta(days=7))

@@ -1,0 +1,143 @@
+"""What the audit asks IAM of one account, and how many calls that took."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from botocore.config import Config
+
+from keywatch.access_keys.aws_errors import THROTTLE_CODES, ask_aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import AccessKeyLastUsedTypeDef, AccessKeyMetadataTypeDef, UserTypeDef
+
+PAGE_SIZE: Final = 1_000
+"""The most users or keys that IAM puts on one page (IAM API reference, `MaxItems`)."""
+
+DEFAULT_CONCURRENCY: Final = 32
+
+T = TypeVar("T")
+
+
+def iam_config(concurrency: int = DEFAULT_CONCURRENCY) -> Config:
+    """Return the botocore settings that extraction wants: a connection per thread, patient adaptive retries."""
+    return Config(max_pool_connections=concurrency, retries={"mode": "adaptive", "max_attempts": 10})
+
+
+class CallCounter:
+    """Counts the requests of one client, those that are tried again too. Threads may share it.
+
+    Attributes:
+        calls: Requests sent.
+        throttled: Those that IAM throttled.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.calls = 0
+        self.throttled = 0
+
+    def watch(self, client: IAMClient) -> None:
+        """Count a client's requests from now on."""
+        client.meta.events.register("response-received.iam", self._received, unique_id="keywatch-calls")
+
+    def _received(self, parsed_response: dict[str, Any] | None = None, **_: object) -> None:
+        code = (parsed_response or {}).get("Error", {}).get("Code")
+        with self._lock:
+            self.calls += 1
+            self.throttled += code in THROTTLE_CODES
+
+
+class Iam:
+    """One account's IAM.
+
+    Args:
+        client: Asks.
+        account_id: The account, for messages.
+    """
+
+    def __init__(self, client: IAMClient, account_id: str) -> None:
+        self._client = client
+        self._account_id = account_id
+        self.counter = CallCounter()
+        self.counter.watch(client)
+
+    @property
+    def partition(self) -> str:
+        """The partition of the account, such as `aws`."""
+        return self._client.meta.partition
+
+    def root_keys(self) -> int:
+        """Count the root user's access keys, which no list shows.
+
+        Raises:
+            KeywatchError: As `ask_aws`.
+        """
+        summary = self.ask("iam:GetAccountSummary", lambda: self._client.get_account_summary()["SummaryMap"])
+        return summary.get("AccountAccessKeysPresent", 0)
+
+    def users(self) -> Iterator[list[UserTypeDef]]:
+        """List the users, a page at a time.
+
+        Raises:
+            KeywatchError: As `ask_aws`.
+        """
+        return self._pages("iam:ListUsers", "Users", self._client.list_users, MaxItems=PAGE_SIZE)
+
+    def keys(self, user_name: str) -> list[AccessKeyMetadataTypeDef]:
+        """List a user's access keys.
+
+        Raises:
+            GoneError: There is no such user any more.
+            KeywatchError: As `ask_aws`.
+        """
+        pages = self._pages(
+            "iam:ListAccessKeys", "AccessKeyMetadata", self._client.list_access_keys, UserName=user_name
+        )
+        return [key for page in pages for key in page]
+
+    def last_use(self, access_key_id: str) -> AccessKeyLastUsedTypeDef:
+        """Tell the last use of an access key.
+
+        Raises:
+            GoneError: There is no such key any more.
+            KeywatchError: As `ask_aws`.
+        """
+        return self.ask(
+            "iam:GetAccessKeyLastUsed",
+            lambda: self._client.get_access_key_last_used(AccessKeyId=access_key_id)["AccessKeyLastUsed"],
+        )
+
+    def ask(self, action: str, call: Callable[[], T]) -> T:
+        """Ask, with whatever goes wrong turned into an error that names account and action.
+
+        Raises:
+            KeywatchError: As `ask_aws`.
+        """
+        return ask_aws(self._account_id, action, call)
+
+    def _pages(self, action: str, member: str, call: Callable[..., Any], **arguments: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - boto3
+        """Yield what each page of a listing holds. botocore's own paginator would cost a tenth of a call more."""
+        truncated = True
+        while truncated:
+            page = self.ask(action, lambda: _whole(call(**arguments), member, arguments.get("Marker")))
+            yield page[member]
+            truncated = page["IsTruncated"]
+            arguments["Marker"] = page.get("Marker")
+
+
+def _whole(page: Any, member: str, before: str | None) -> Any:  # noqa: ANN401 - one of two kinds of page
+    """Return a page of a listing if it holds the members and, unless it is the last, says where the next begins.
+
+    Raises:
+        KeyError: It does not, or says that the next begins where this one does.
+    """
+    wanted = {member, "IsTruncated", "Marker"} if page.get("IsTruncated") else {member}
+    if missing := wanted - page.keys():
+        raise KeyError(*missing)
+    if page.setdefault("IsTruncated", False) and page["Marker"] == before:
+        raise KeyError(before)
+    return page

@@ -1,0 +1,120 @@
+"""The parameters of DAG `access_key_report`: what its form asks, and what its steps get."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypedDict
+
+from airflow.sdk import Param
+
+ACCOUNT_IDS: Final = {"type": "string", "pattern": r"^\d{12}$"}
+
+
+class ReportParams(TypedDict):
+    """The parameters of a run, as its form gives them."""
+
+    organization: bool
+    accounts: list[str] | None
+    exclude: list[str] | None
+    role_name: str | None
+    aws_conn_id: str
+    destination_conn_id: str
+    copy_conn_id: str | None
+    lookup: Literal["exact", "report"]
+    oldest_report_hours: int
+    chunk_limit: int | None
+    concurrency: int
+    accounts_at_once: int
+    in_flight: int
+    batch_size: int
+
+
+def report_params() -> dict[str, Param]:
+    """Make the form."""
+    return {
+        "organization": Param(
+            default=False,
+            type="boolean",
+            title="Whole organisation",
+            description="Audit every account that AWS Organizations lists. Needs a role to assume.",
+        ),
+        "accounts": Param(
+            None,
+            type=["null", "array"],
+            items=ACCOUNT_IDS,
+            title="AWS accounts",
+            description="12-digit account ids, one a line: the only ones to audit. Empty: all of the organisation or, "
+            "without it, the AWS connection's own account.",
+        ),
+        "exclude": Param(
+            None,
+            type=["null", "array"],
+            items=ACCOUNT_IDS,
+            title="Accounts to leave out",
+            description="12-digit account ids, one a line. They are listed as skipped.",
+        ),
+        "role_name": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^[\w+=,.@/-]{1,512}$",
+            title="Role to assume",
+            description="The role's name in every account but the connection's own.",
+        ),
+        "aws_conn_id": Param(
+            "aws_default", type="string", minLength=1, title="AWS connection", description="A connection of type aws."
+        ),
+        "destination_conn_id": Param(
+            "azure_logs_ingestion_default",
+            type="string",
+            minLength=1,
+            title="Destination connection",
+            description="Where the rows go. Its type decides how.",
+        ),
+        "copy_conn_id": Param(
+            None, type=["null", "string"], title="Copy to", description="A second destination that gets the same rows."
+        ),
+        "lookup": Param(
+            "exact",
+            type="string",
+            enum=["exact", "report"],
+            title="Last use",
+            description="exact: IAM is asked about every key. report: the credential report says when most keys were "
+            "last used, which takes half as many calls; it may be some hours old.",
+        ),
+        "oldest_report_hours": Param(
+            4,
+            type="integer",
+            minimum=4,
+            maximum=168,
+            title="Oldest report (hours)",
+            description="With lookup report: an older one is made anew. IAM makes one every 4 hours at most.",
+        ),
+        "chunk_limit": Param(
+            None,
+            type=["null", "integer"],
+            minimum=200,
+            title="Chunk limit (bytes)",
+            description="The most bytes of one request before compression. Empty: what suits the destination.",
+        ),
+        "concurrency": Param(
+            32,
+            type="integer",
+            minimum=1,
+            maximum=256,
+            title="Concurrency",
+            description="Users of one account that are read side by side.",
+        ),
+        "accounts_at_once": Param(
+            4,
+            type="integer",
+            minimum=1,
+            maximum=32,
+            title="Accounts at once",
+            description="Accounts of one batch that are read side by side. IAM limits each on its own.",
+        ),
+        "in_flight": Param(
+            4, type="integer", minimum=1, maximum=64, title="In flight", description="Chunks sent side by side."
+        ),
+        "batch_size": Param(
+            20, type="integer", minimum=1, maximum=500, title="Batch size", description="Accounts in one batch."
+        ),
+    }
