@@ -17,6 +17,9 @@ NOT_ENTERED: Final = frozenset({"PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOS
 """The states of accounts that no role can be assumed in (Organizations API reference, `Account.State`)."""
 
 
+EXCLUDED: Final = "left out: it is in `exclude`"
+
+
 @dataclass(frozen=True, slots=True)
 class MemberAccount:
     """An account of the organisation.
@@ -87,10 +90,11 @@ def select_accounts(
         if include and member.account.id not in include:
             continue
         if member.account.id in exclude:
-            skipped.append((member.account, "left out: it is in `exclude`"))
+            skipped.append((member.account, EXCLUDED))
         elif member.state in NOT_ENTERED:
             skipped.append((member.account, f"left out: its state in the organisation is {member.state}"))
         else:
             accounts.append(member.account)
-    strangers = [Account(each) for each in missing if each not in exclude]
-    return Selection((*accounts, *strangers), tuple(skipped))
+    accounts += [Account(each) for each in missing if each not in exclude]
+    skipped += [(Account(each), EXCLUDED) for each in missing if each in exclude]
+    return Selection(tuple(accounts), tuple(skipped))
