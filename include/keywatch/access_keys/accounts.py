@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import botocore.session
 from botocore.credentials import RefreshableCredentials
+from botocore.loaders import Loader
 
 from keywatch.access_keys.aws_errors import ask_aws
 from keywatch.access_keys.record import Account
@@ -14,8 +15,11 @@ from keywatch.access_keys.record import Account
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
-SESSION_NAME = "keywatch"
+SESSION_NAME: Final = "keywatch"
 """Shows in the account's CloudTrail as the role session's name."""
+
+MODELS: Final = Loader()
+"""Keeps botocore's descriptions of services in memory once for all accounts, of which each has a session of its own."""
 
 
 def caller_account(sts: STSClient) -> Account:
@@ -56,6 +60,7 @@ def assume_role(session: boto3.Session, sts: STSClient, account: Account, role_n
         }
 
     inner = botocore.session.get_session()
+    inner.register_component("data_loader", MODELS)
     # botocore has no public setter for refreshable credentials; this attribute is what its users set.
     inner._credentials = RefreshableCredentials.create_from_metadata(  # type: ignore[attr-defined]  # noqa: SLF001
         metadata=fetch(), refresh_using=fetch, method="sts-assume-role"

@@ -85,7 +85,7 @@ class Iam:
         Raises:
             KeywatchError: As `ask_aws`.
         """
-        return self._pages("iam:ListUsers", "Users", self._client.list_users, MaxItems=PAGE_SIZE)
+        return self._pages("iam:ListUsers", "Users", self._client.get_paginator("list_users"))
 
     def keys(self, user_name: str) -> list[AccessKeyMetadataTypeDef]:
         """List a user's access keys.
@@ -119,25 +119,21 @@ class Iam:
         """
         return ask_aws(self._account_id, action, call)
 
-    def _pages(self, action: str, member: str, call: Callable[..., Any], **arguments: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - boto3
-        """Yield what each page of a listing holds. botocore's own paginator would cost a tenth of a call more."""
-        truncated = True
-        while truncated:
-            page = self.ask(action, lambda: _whole(call(**arguments), member, arguments.get("Marker")))
+    def _pages(self, action: str, member: str, paginator: Any, **arguments: str) -> Iterator[list[Any]]:  # noqa: ANN401 - one of two kinds
+        """Yield what each page of a listing holds."""
+        pages = iter(paginator.paginate(**arguments, PaginationConfig={"PageSize": PAGE_SIZE}))
+        while page := self.ask(action, lambda: _whole(next(pages, None), member)):
             yield page[member]
-            truncated = page["IsTruncated"]
-            arguments["Marker"] = page.get("Marker")
 
 
-def _whole(page: Any, member: str, before: str | None) -> Any:  # noqa: ANN401 - one of two kinds of page
+def _whole(page: Any, member: str) -> Any:  # noqa: ANN401 - one of two kinds of page, or None behind the last
     """Return a page of a listing if it holds the members and, unless it is the last, says where the next begins.
 
     Raises:
-        KeyError: It does not, or says that the next begins where this one does.
+        KeyError: It does not; botocore would take a listing that is cut short for a whole one.
     """
-    wanted = {member, "IsTruncated", "Marker"} if page.get("IsTruncated") else {member}
-    if missing := wanted - page.keys():
-        raise KeyError(*missing)
-    if page.setdefault("IsTruncated", False) and page["Marker"] == before:
-        raise KeyError(before)
+    if page is not None:
+        missing = {member, "Marker"} - page.keys() if page.get("IsTruncated") else {member} - page.keys()
+        if missing:
+            raise KeyError(*missing)
     return page

@@ -25,8 +25,9 @@ def aws_client(
 ) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     """Make a boto3 client that obeys the transport and talks to one of the given hosts.
 
-    botocore has no `no_proxy` beside explicit proxies, so the proxy is decided here, by the client's endpoint. Its
-    debug logs are switched off.
+    botocore has no `no_proxy` beside explicit proxies, so the proxy is decided here, by the client's endpoint: first
+    by a guess at it, since to make a client takes a while, and again where the guess was wrong. Its debug logs are
+    switched off.
 
     Args:
         session: Whose credentials and region are used.
@@ -43,9 +44,9 @@ def aws_client(
     keep_wire_logs_quiet()
     resolved = transport.resolve()
 
-    def make(url: str | None) -> Any:  # noqa: ANN401 - as above
+    def make(proxies: dict[str, str]) -> Any:  # noqa: ANN401 - as above
         network = Config(
-            proxies=resolved.proxies_for(url) if url else {},
+            proxies=proxies,
             connect_timeout=resolved.connect_timeout,
             read_timeout=resolved.read_timeout,
         )
@@ -56,7 +57,8 @@ def aws_client(
             endpoint_url=endpoint_url,
         )
 
-    client = make(endpoint_url)
-    url = client.meta.endpoint_url
-    hosts.require(url)
-    return make(url) if endpoint_url is None and resolved.proxies_for(url) else client
+    guessed = resolved.proxies_for(endpoint_url or f"https://{service}.amazonaws.com")
+    client = make(guessed)
+    hosts.require(client.meta.endpoint_url)
+    decided = resolved.proxies_for(client.meta.endpoint_url)
+    return client if decided == guessed else make(decided)
