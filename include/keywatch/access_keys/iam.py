@@ -94,9 +94,8 @@ class Iam:
             GoneError: There is no such user any more.
             KeywatchError: As `ask_aws`.
         """
-        pages = self._pages(
-            "iam:ListAccessKeys", "AccessKeyMetadata", self._client.list_access_keys, UserName=user_name
-        )
+        paginator = self._client.get_paginator("list_access_keys")
+        pages = self._pages("iam:ListAccessKeys", "AccessKeyMetadata", paginator, UserName=user_name)
         return [key for page in pages for key in page]
 
     def last_use(self, access_key_id: str) -> AccessKeyLastUsedTypeDef:
