@@ -148,7 +148,7 @@ def test_debug_run_shows_no_secret_key_of_aws(at_debug: Finished) -> None:
 
     `airflow dags test` prints at DEBUG what it is told to mask (`MaskSecret`), in its own output alone.
     """
-    secret = at_debug.home.cloud.aws.secret_access_key.encode()
+    secret = str(at_debug.home.cloud.aws.secret_access_key).encode()
     found = [
         (path.name, line[:80])
         for path, content in at_debug.home.files()

@@ -87,8 +87,8 @@ def test_no_connection_uses_the_workers_own_identity(
     monkeypatch: pytest.MonkeyPatch, cloud: LocalCloud, stranger_ca: Path
 ) -> None:
     """Without a connection, AWS's environment variables say who asks, and the proxy's say how."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", cloud.aws.access_key_id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", cloud.aws.secret_access_key)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(cloud.aws.access_key_id))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", str(cloud.aws.secret_access_key))
     monkeypatch.setenv("HTTPS_PROXY", cloud.proxy_url)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger_ca))
     monkeypatch.setenv("AWS_CA_BUNDLE", str(cloud.ca_bundle))

@@ -63,7 +63,7 @@ class Aws:
     @property
     def auditor(self) -> Credentials:
         """The auditor's own access key."""
-        return Credentials(self.cloud.aws.access_key_id, self.cloud.aws.secret_access_key)
+        return Credentials(str(self.cloud.aws.access_key_id), str(self.cloud.aws.secret_access_key))
 
     def client(self, service: str, credentials: Credentials | None = None, **values: Any) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """Make a client that tries once; by default with the auditor's own key."""

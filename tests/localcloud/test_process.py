@@ -123,7 +123,7 @@ def test_secrets_are_in_no_repr_or_log(cloud: LocalCloud, aws: Aws, collector: C
     shown = repr([state, cloud, cloud.aws, cloud.azure, cloud.workspace, cloud.requests()])
     shown += (cloud.state_dir / "localcloud.log").read_text()
     for secret in (
-        cloud.aws.secret_access_key,
+        str(cloud.aws.secret_access_key),
         cloud.workspace.shared_key,
         state.control_token,
         credentials.secret,

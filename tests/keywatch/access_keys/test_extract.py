@@ -378,7 +378,7 @@ def test_extraction_logs_hold_no_full_key_id(account: str, cloud: LocalCloud, ca
 
     ids = {key.access_key_id for key in cloud.keys()} - {cloud.aws.access_key_id}
     assert not [key_id for key_id in ids if key_id in caplog.text]
-    assert cloud.aws.secret_access_key not in caplog.text
+    assert str(cloud.aws.secret_access_key) not in caplog.text
     assert f"AWS account {account}" in caplog.text
 
 
