@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from localcloud.aws_fronts import CALLER_KEY, IamFront, Markers, StsFront
 from localcloud.aws_xml import XML
 from localcloud.http1 import Request, Response
 from localcloud.model import Fault, FaultKind
+from localcloud.moto_requests import wsgi_environ
 from localcloud.service import Call
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Aws:
     def _dispatch(self, request: Request, call: Call) -> Response:
         front = IamFront if call.service == "iam" else StsFront
         try:
-            environ = _environ(request, call.host)
+            environ = wsgi_environ(request, call.host)
             environ[CALLER_KEY] = self._accounts.key(call.caller_key_id or "")
             status, headers, body = front.dispatch(MotoRequest(environ))
         except RefusedError as refused:
@@ -183,30 +183,6 @@ def _date_refusal(date: str, day: str, call: Call) -> Response | None:
 def _region(host: str) -> str:
     labels = host.split(".")
     return labels[1] if len(labels) == 4 else "us-east-1"  # noqa: PLR2004 - sts.<region>.amazonaws.com
-
-
-def _environ(request: Request, host: str) -> dict[str, Any]:
-    """Hand moto a request as a WSGI server would, which is much cheaper than moto's own conversion."""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": request.path,
-        "RAW_URI": request.target,
-        "QUERY_STRING": request.target.partition("?")[2],
-        "SERVER_NAME": host,
-        "SERVER_PORT": "443",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.url_scheme": "https",
-        "wsgi.input": io.BytesIO(request.body),
-        "wsgi.input_terminated": True,
-    }
-    for name, value in request.headers.items():
-        environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
-    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
-    environ["CONTENT_LENGTH"] = str(len(request.body))
-    environ.pop("HTTP_CONTENT_LENGTH", None)
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    return environ
 
 
 def _response(status: int, headers: dict[str, Any], body: str | bytes) -> Response:

@@ -106,6 +106,20 @@ class Accounts:
         self.iam(account).delete_access_key_by_name(access_key_id)
         return True
 
+    def policies(self, access_key_id: str) -> dict[str, list[str]]:
+        """Give the policies that limit whom an access key belongs to, by kind: each kind has to allow an action."""
+        account = self.account_of(access_key_id)
+        if account is None:
+            return {"identity-based": []}
+        session = session_of(account, access_key_id)
+        if session is None:
+            return {
+                "identity-based": list(self.iam(account).get_user(self.key(access_key_id).user_name).policies.values())
+            }
+        role = self.iam(account).get_role_by_arn(session.role_arn)
+        limits = {"identity-based": list(role.policies.values())}
+        return limits if session.policy is None else limits | {"session": [session.policy]}
+
     def trust_policy(self, role_arn: str) -> str | None:
         """Give the trust policy of a role; None if there is no such role."""
         roles = (role for account in self.population.accounts for role in self.iam(account).roles.values())

@@ -27,7 +27,7 @@ def open_session(
     Returns:
         moto's record of the session: its key, secret, token, ARN and end.
     """
-    backend = sts_backends[account_of_role(role_arn)][PARTITION]
+    backend: Any = sts_backends[account_of_role(role_arn)][PARTITION]
     session = backend.assume_role(REGION, name, role_arn, policy, duration, external_id)
     session.expiration = CLOCK.end_of_session(duration).replace(tzinfo=None)
     return session

@@ -49,13 +49,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response, and what the request log should call it."""
+    """A response, and what the request log should call it; a HEAD request may be told another length."""
 
     status: int
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    length: int | None = None
 
     @property
     def reason(self) -> str:
@@ -122,8 +123,9 @@ class ServerConnection:
     async def respond(self, response: Response, *, close: bool = False) -> None:
         """Send a response; the connection stays open unless `close` or the peer says otherwise."""
         body = b"" if self._head or response.status in BODYLESS else response.body
+        length = len(response.body) if response.length is None else response.length
         headers = [
-            *([] if response.status in BODYLESS else [("Content-Length", str(len(response.body)))]),
+            *([] if response.status in BODYLESS else [("Content-Length", str(length))]),
             ("Content-Type", response.content_type),
             *response.headers,
         ]

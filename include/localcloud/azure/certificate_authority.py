@@ -71,7 +71,7 @@ class CertificateAuthority:
         )
         issuer = _name(name) if above is None else above.certificate.subject
         signing = self._key if above is None else above._key  # noqa: SLF001 - an authority's own kind
-        self.certificate = builder.issuer_name(issuer).sign(signing, hashes.SHA256())
+        self.certificate: x509.Certificate = builder.issuer_name(issuer).sign(signing, hashes.SHA256())
         self._chain = (self.certificate,) if above is None else (self.certificate, above.certificate)
 
     @cached_property
