@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urlsplit
 
+from localcloud.aws_client import AwsControls
 from localcloud.azure_client import AzureControls
 from localcloud.azure_model import AzureAccess
 from localcloud.model import (
@@ -51,7 +52,7 @@ class LocalCloudError(Exception):
     """The local cloud did not start, or did not do what it was asked."""
 
 
-class LocalCloud(AzureControls):
+class LocalCloud(AzureControls, AwsControls):
     """A local cloud: use it as a context manager to start one, or `attach` to one that runs.
 
         with LocalCloud(seed=Seed(accounts=1, users=10)) as cloud:
@@ -165,7 +166,7 @@ class LocalCloud(AzureControls):
 
     @property
     def aws(self) -> AwsAccess:
-        """The auditor's access key and the role to assume."""
+        """The auditor's ways in, the roles, and the bucket."""
         return self._running.aws
 
     @property

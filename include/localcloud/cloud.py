@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import kql
 from localcloud.aws import Aws
 from localcloud.aws_backend import Accounts
+from localcloud.aws_clock import CLOCK
 from localcloud.aws_sessions import REGION
 from localcloud.azure.cloud import Azure
 from localcloud.data_collection import DataCollection
@@ -23,6 +24,8 @@ from localcloud.logs_ingestion import LogsIngestion, new_access
 from localcloud.model import AwsAccess, Seed, Workspace
 from localcloud.population import ROLE, populate
 from localcloud.request_log import RequestLog
+from localcloud.roles_anywhere import RolesAnywhere
+from localcloud.s3 import S3
 from localcloud.store import Store
 
 if TYPE_CHECKING:
@@ -77,8 +80,11 @@ class Cloud:
         self.faults = Faults()
         self.log = RequestLog()
         self._aws = Aws(self.accounts)
+        self.roles_anywhere = RolesAnywhere(self.accounts, self.azure.certificates.certificate)
         self.services: tuple[Service, ...] = (
             self._aws,
+            self.roles_anywhere,
+            S3(self.accounts),
             DataCollector(self.workspaces, self.store),
             LogsIngestion(self.logs_ingestion, self.collection, self.store, self.azure.authority),
             *self.azure.services,
@@ -105,6 +111,8 @@ class Cloud:
         """Bring everything back to the seed; credentials, addresses and certificates stay."""
         self.accounts.reset()
         self._aws.reset()
+        self.roles_anywhere.reset()
+        CLOCK.reset()
         self.azure.reset()
         self.store.clear()
         self.collection.reset()

@@ -10,6 +10,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from localcloud import aws_control
 from localcloud.azure.control import VERBS
 from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
 from localcloud.kql import KqlError
@@ -132,6 +133,10 @@ def _azure(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
     return lambda cloud, _, body: VERBS[verb](cloud.azure, body)
 
 
+def _aws(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
+    return lambda cloud, _, body: aws_control.VERBS[verb](cloud, body)
+
+
 ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], Any]] = {
     ("GET", "/truth"): _truth,
     ("GET", "/tables"): _tables,
@@ -148,4 +153,5 @@ ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], 
     ("POST", "/delete-user"): _delete_user,
     ("POST", "/delete-key"): _delete_key,
     **{("POST", f"/azure/{verb}"): _azure(verb) for verb in VERBS},
+    **{("POST", f"/aws/{verb}"): _aws(verb) for verb in aws_control.VERBS},
 }
