@@ -36,6 +36,18 @@ from keywatch.transport.http import OF_AN_AWS_CONNECTION, network_error
 from keywatch.transport.retry import retry_after_seconds
 
 SERVICE: Final = "rolesanywhere"
+REMEDIES: Final = {
+    "invalid signature": "The signature fits the certificate, so set the worker's clock.",
+    "rolesessionname": "Remove session_name, or let the profile accept role session names.",
+    "profile": "See that the profile is in the trust anchor's Region, is enabled, and lists the role.",
+    "assume role": "See that the role trusts rolesanywhere.amazonaws.com for sts:AssumeRole, sts:TagSession and "
+    "sts:SetSourceIdentity, under conditions that name this trust anchor and the certificate's common name.",
+    "certificate": "See that the certificate is valid now and issued by the trust anchor's certificate authority, not "
+    "self-signed and not an authority's own, with basic constraints CA:FALSE and key usage digital signature; if "
+    "another authority stands between the two, give its certificate as `chain`.",
+}
+"""What to look at, by words of AWS's messages. No documentation has them: they were seen in public reports."""
+
 THROTTLED: Final = ("ThrottlingException", "TooManyRequestsException")
 
 
@@ -199,26 +211,9 @@ def _is_object(body: object) -> bool:
 
 
 def _what_to_do(message: str) -> str:
-    """Say what to look at. The wording of AWS's messages is documented nowhere; what is not recognised gets it all."""
+    """Say what to look at. A message that is not recognised gets it all."""
     words = message.lower()
-    clock = "Set the worker's clock."
-    certificate = (
-        "See that the certificate is issued by the trust anchor's certificate authority, not self-signed and not a "
-        "CA's own, with basic constraints CA:FALSE and key usage digital signature, and that it is valid now; if "
-        "another authority stands between the two, give its certificate as `chain`."
-    )
-    role = (
-        "See that the profile lists the role and is enabled, and that the role trusts rolesanywhere.amazonaws.com for "
-        "sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, under conditions that name this trust anchor and "
-        "the certificate's common name."
-    )
-    if "signature" in words or "clock" in words or "not yet current" in words:
-        return f"{clock} The signature itself fits the certificate."
-    if "certificate" in words:
-        return certificate
-    if "role" in words or "profile" in words or "anchor" in words:
-        return role
-    return f"{certificate} {role} {clock}"
+    return next((remedy for word, remedy in REMEDIES.items() if word in words), " ".join(REMEDIES.values()))
 
 
 def _not_aws(status: int, target: RolesAnywhere) -> RequestRefusedError:
