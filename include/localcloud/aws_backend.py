@@ -152,9 +152,9 @@ class Accounts:
 
     def _add_role(self, account: str) -> None:
         own = account == self.audit_account
-        auditor = [] if self.population.auditor_key_id is None else [self._auditor_arn]
-        trusts = [trust_of_certificate(self.trust_anchor_arn)] if own else [trust_of([self.audit_role_arn])]
-        trusts += [trust_of(auditor)] if auditor else []
+        trusts = [trust_of_certificate(self.trust_anchor_arn) if own else trust_of(self.audit_role_arn)]
+        if self.population.auditor_key_id is not None:
+            trusts.append(trust_of(f"arn:aws:iam::{self.audit_account}:user/{AUDITOR}"))
         backend = self.iam(account)
         backend.create_role(
             role_name=ROLE,
@@ -167,10 +167,6 @@ class Accounts:
         )
         policy = audit_policy(ROLE, self.bucket) if own else member_policy()
         backend.put_role_policy(ROLE, "audit-access-keys", policy)
-
-    @property
-    def _auditor_arn(self) -> str:
-        return f"arn:aws:iam::{self.audit_account}:user/{AUDITOR}"
 
     def _let_the_auditor_in(self, key_id: str) -> None:
         self.iam(self.audit_account).put_user_policy(AUDITOR, "audit-access-keys", audit_policy(ROLE, self.bucket))

@@ -15,6 +15,8 @@ STAGING_ACTIONS: Final = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3
 SERVICE: Final = "rolesanywhere.amazonaws.com"
 SESSION_ACTIONS: Final = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 """What a role must let IAM Roles Anywhere do (user guide, "Role trusts")."""
+CHAINING_ACTIONS: Final = ("sts:AssumeRole", "sts:SetSourceIdentity")
+"""What a session with a source identity needs for another role, of its own policies and of that role's trust."""
 SOURCE: Final = "aws:SourceArn"
 COMMON_NAME: Final = "aws:PrincipalTag/x509Subject/CN"
 
@@ -33,7 +35,7 @@ def audit_policy(role: str, bucket: str) -> str:
     """Write what the audit may do in its own account: the same, and get from there to everywhere else."""
     return document(
         _allow([*READ_ACTIONS, *REPORT_ACTIONS, "organizations:ListAccounts"], "*"),
-        _allow(["sts:AssumeRole"], f"arn:aws:iam::*:role/{role}"),
+        _allow(list(CHAINING_ACTIONS), f"arn:aws:iam::*:role/{role}"),
         *_staging(bucket),
     )
 
@@ -41,7 +43,7 @@ def audit_policy(role: str, bucket: str) -> str:
 def session_policy(bucket: str) -> str:
     """Write what limits the sessions of the profile: nothing is written but to the bucket."""
     reading = ["iam:Get*", "iam:List*", "iam:GenerateCredentialReport", "organizations:List*"]
-    return document(_allow([*reading, "sts:AssumeRole"], "*"), *_staging(bucket))
+    return document(_allow([*reading, *CHAINING_ACTIONS], "*"), *_staging(bucket))
 
 
 def trust_of_certificate(anchor_arn: str) -> dict[str, Any]:
@@ -55,9 +57,9 @@ def trust_of_certificate(anchor_arn: str) -> dict[str, Any]:
     }
 
 
-def trust_of(principals: list[str]) -> dict[str, Any]:
-    """State the trust in users and roles."""
-    return {"Effect": "Allow", "Principal": {"AWS": principals}, "Action": "sts:AssumeRole"}
+def trust_of(principal: str) -> dict[str, Any]:
+    """State the trust in a user or role, whose sessions may bring a source identity along."""
+    return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": list(CHAINING_ACTIONS)}
 
 
 def _allow(actions: list[str], *resources: str) -> dict[str, Any]:

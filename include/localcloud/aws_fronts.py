@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
-from moto.iam.access_control import AssumedRoleAccessKey, IAMRequest
 from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
 from moto.sts.responses import TokenResponse
 
-from localcloud.aws_errors import RefusedError, denial, resource_words
-from localcloud.aws_policies import allows
-from localcloud.aws_sessions import has_ended, open_session, session_of
+from localcloud.aws_checks import SET_SOURCE_IDENTITY, CheckedRequest
+from localcloud.aws_errors import RefusedError, denial
+from localcloud.aws_sessions import open_session, session_of, source_identity_of
 from localcloud.aws_trust import Caller, trusts
 from localcloud.aws_xml import answer_xml
 
@@ -41,72 +40,6 @@ SHORTEST_SESSION, LONGEST_SESSION = 900, 3600
 """Seconds; the longer end is the default maximum of a role."""
 UNKNOWN_KEY = (404, "NoSuchEntity", "The Access Key with id {} cannot be found")
 """GetAccessKeyLastUsed of an id that the account does not have. Unverified: the service model lists no error for it."""
-
-
-class CheckedRequest(IAMRequest):
-    """moto's check of signature and policies, refusing in AWS's words, inactive keys and ended sessions too.
-
-    What a session may do is limited by its own policy as well as by its role's. Trust policies are not checked here:
-    moto knows but the caller's own account.
-    """
-
-    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - handed through to moto
-        super().__init__(**values)
-        self._operation = self._action.partition(":")[2]
-        self._session_policy: str | None = None
-        if isinstance(self._access_key, AssumedRoleAccessKey):
-            self._check_session()
-        elif self.backend.access_keys[self._access_key_id].status != "Active":
-            self._raise_invalid_access_key("Inactive")
-
-    @property
-    def _access_key_id(self) -> str:
-        scope = self._get_string_between("Credential=", ",", self._headers["Authorization"])
-        return str(scope).split("/")[0]
-
-    def _check_session(self) -> None:
-        session = session_of(self.account_id, self._access_key_id)
-        if session is None or has_ended(session):
-            self._refuse(403, "ExpiredToken", "The security token included in the request is expired")
-        self._session_policy = session.policy
-
-    def check_action_permitted(self, resource: str) -> None:
-        """Check the caller's policies, and the session's own."""
-        super().check_action_permitted(resource)
-        if self._session_policy is None or self._action == "sts:GetCallerIdentity":
-            return
-        if not allows([self._session_policy], self._action, resource):
-            self._deny("session")
-
-    def _is_assuming_role_operation(self, _: str) -> bool:
-        return False
-
-    def _raise_signature_does_not_match(self) -> NoReturn:
-        self._refuse(
-            403,
-            "SignatureDoesNotMatch",
-            "The request signature we calculated does not match the signature you provided. Check your AWS "
-            "Secret Access Key and signing method. Consult the service documentation for details.",
-        )
-
-    def _raise_invalid_access_key(self, _: str) -> NoReturn:
-        self._refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
-
-    def _raise_access_denied(self) -> NoReturn:
-        self._deny("identity-based")
-
-    def _deny(self, policies: str) -> NoReturn:
-        resource = resource_words(
-            self.account_id,
-            self._operation,
-            (self._data.get("UserName") or [None])[0],
-            (self._data.get("RoleArn") or [None])[0],
-        )
-        caller = self._access_key.arn
-        self._refuse(403, "AccessDenied", denial(caller, self._service, self._operation, resource, policies))
-
-    def _refuse(self, status: int, code: str, message: str) -> NoReturn:
-        raise RefusedError(self._service, status, code, message)
 
 
 class Front(BaseResponse):
@@ -290,9 +223,14 @@ class StsFront(Front, TokenResponse):
             self._invalid(f"Value '{name}' at 'roleSessionName' failed to satisfy constraint")
         if not SHORTEST_SESSION <= duration <= LONGEST_SESSION:
             self._invalid(f"Value '{duration}' at 'durationSeconds' failed to satisfy constraint")
-        if not self._trusted(arn):
-            raise RefusedError("sts", 403, "AccessDenied", denial(self._caller(), "sts", "AssumeRole", arn))
-        session = open_session(arn, name, duration, self._get_param("Policy"), self._get_param("ExternalId"))
+        own = session_of(self.current_account, self.get_access_key())
+        identity = source_identity_of(own)
+        for action in ("sts:AssumeRole", SET_SOURCE_IDENTITY) if identity else ("sts:AssumeRole",):
+            if not self._trusted(arn, own, action):
+                said = denial(self._caller(), "sts", action.partition(":")[2], arn)
+                raise RefusedError("sts", 403, "AccessDenied", said)
+        policy, external_id = self._get_param("Policy"), self._get_param("ExternalId")
+        session = open_session(arn, name, duration, policy=policy, external_id=external_id, source_identity=identity)
         return {
             "Credentials": {
                 "AccessKeyId": session.access_key_id,
@@ -301,22 +239,22 @@ class StsFront(Front, TokenResponse):
                 "Expiration": session.expiration,
             },
             "AssumedRoleUser": {"AssumedRoleId": session.user_id, "Arn": session.arn},
+            "SourceIdentity": identity,
         }
 
     def _caller(self) -> str:
         return str(self.backend.get_caller_identity(self.get_access_key(), self.region)[1])
 
-    def _trusted(self, role_arn: str) -> bool:
+    def _trusted(self, role_arn: str, session: Any, action: str) -> bool:  # noqa: ANN401 - moto has no types
         """Check the trust policy, which may name the caller, the role that it is a session of, or its account."""
         named = ROLE_ARN.fullmatch(role_arn)
         roles = _roles(named.group(1)) if named else {}
         if not named or role_arn not in roles:
             return False
-        session = session_of(self.current_account, self.get_access_key())
         names = {self._caller(), f"arn:aws:iam::{self.current_account}:root", self.current_account, "*"}
         names |= {session.role_arn} if session else set()
         caller = Caller("AWS", frozenset(names), {"sts:ExternalId": self._get_param("ExternalId")})
-        return trusts(roles[role_arn].assume_role_policy_document, caller, ["sts:AssumeRole"])
+        return trusts(roles[role_arn].assume_role_policy_document, caller, [action])
 
     def _invalid(self, message: str) -> NoReturn:
         raise RefusedError("sts", 400, "ValidationError", f"1 validation error detected: {message}")

@@ -13,7 +13,13 @@ REGION = "us-east-1"
 
 
 def open_session(
-    role_arn: str, name: str, duration: int, policy: str | None = None, external_id: str | None = None
+    role_arn: str,
+    name: str,
+    duration: int,
+    *,
+    policy: str | None = None,
+    external_id: str | None = None,
+    source_identity: str | None = None,
 ) -> Any:  # noqa: ANN401 - moto has no types
     """Hand out temporary credentials of a role.
 
@@ -23,19 +29,26 @@ def open_session(
         duration: seconds that were asked for.
         policy: what else limits the session, beside the role's own policies.
         external_id: what the caller gave as such.
+        source_identity: who began the chain of sessions, if anybody says so.
 
     Returns:
-        moto's record of the session: its key, secret, token, ARN and end.
+        moto's record of the session: its key, secret, token, ARN and end, and its source identity.
     """
     backend: Any = sts_backends[account_of_role(role_arn)][PARTITION]
     session = backend.assume_role(REGION, name, role_arn, policy, duration, external_id)
     session.expiration = CLOCK.end_of_session(duration).replace(tzinfo=None)
+    session.source_identity = source_identity
     return session
 
 
 def session_of(account: str, access_key_id: str) -> Any:  # noqa: ANN401 - moto has no types
     """Give moto's record of a session of an account; None if the key belongs to none."""
     return sts_backends[account][PARTITION].get_assumed_role_from_access_key(access_key_id)
+
+
+def source_identity_of(session: Any) -> str | None:  # noqa: ANN401 - moto has no types
+    """Give a session's source identity; None if it has none, or there is no session."""
+    return getattr(session, "source_identity", None)
 
 
 def has_ended(session: Any) -> bool:  # noqa: ANN401 - moto has no types

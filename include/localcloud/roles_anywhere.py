@@ -165,7 +165,9 @@ class RolesAnywhere:
     def _session(self, wanted: SessionRequest, certificate: x509.Certificate) -> Response:
         name = wanted.session_name or f"{certificate.serial_number:x}"
         duration = min(wanted.duration or self.profile.duration, self.profile.duration)
-        session = open_session(wanted.role_arn, name, duration, self.profile.session_policy)
+        identity = f"CN={_common_name(certificate)}"
+        policy = self.profile.session_policy
+        session = open_session(wanted.role_arn, name, duration, policy=policy, source_identity=identity)
         given = {
             "assumedRoleUser": {"arn": session.arn, "assumedRoleId": session.user_id},
             "credentials": {
@@ -176,7 +178,7 @@ class RolesAnywhere:
             },
             "packedPolicySize": 1,
             "roleArn": wanted.role_arn,
-            "sourceIdentity": f"CN={_common_name(certificate)}",
+            "sourceIdentity": session.source_identity,
         }
         body = {"credentialSet": [given], "subjectArn": self._subject_arn(certificate)}
         return Response(201, json.dumps(body).encode(), "application/json")
