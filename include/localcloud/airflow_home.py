@@ -17,19 +17,24 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
-    """Return the connections of every DAG, in Airflow's JSON form, by connection id. Those to Azure hold no secret."""
+    """Return the connections of every DAG, in Airflow's JSON form, by connection id. None holds a secret."""
     azure = cloud.azure
     transport = {"proxy": cloud.proxy_url, "ca_bundle": str(cloud.ca_bundle), "attempts": 4, "backoff": 0.2}
     return {
         "aws_default": {
             "conn_type": "aws",
-            "description": "The audit account of the local cloud",
-            "login": cloud.aws.access_key_id,
-            "password": cloud.aws.secret_access_key,
+            "description": "The audit account of the local cloud, entered with the certificate on the vault's HSM",
             "extra": {
-                "region_name": "us-east-1",
+                "region_name": cloud.aws.region,
                 "verify": str(cloud.ca_bundle),
                 "config_kwargs": {"proxies": {"https": cloud.proxy_url}},
+                "certificate_conn_id": "keyvault_certificate_default",
+                "roles_anywhere": {
+                    "trust_anchor_arn": cloud.aws.trust_anchor_arn,
+                    "profile_arn": cloud.aws.profile_arn,
+                    "role_arn": cloud.aws.audit_role_arn,
+                    "session_name": "keywatch",
+                },
             },
         },
         "keyvault_certificate_default": {
@@ -105,6 +110,7 @@ def airflow_environment(
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__AWS__SESSION_FACTORY": "keywatch_airflow.aws_session.SessionFactory",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "1",
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",

@@ -1,6 +1,7 @@
 """Airflow's `[aws] session_factory`: stock Amazon hooks, operators and object storage by a certificate in Key Vault.
 
-Airflow imports it with the Amazon provider, in every process that has a hook of its, so it stays light.
+The Amazon provider imports it while it is imported itself, in every process that has a hook of its, so it stays light;
+other modules import `airflow.providers.amazon.aws.hooks.base_aws` before it.
 """
 
 from __future__ import annotations
@@ -57,14 +58,14 @@ class SessionFactory(BaseSessionFactory):
         session = botocore.session.get_session()
         # botocore has no public setter for refreshable credentials; this attribute is what its users set.
         session._credentials = self.certificate_sessions.botocore_credentials()  # type: ignore[attr-defined]  # noqa: SLF001
-        self._trust(session)
+        self._show_the_way(session)
         return boto3.Session(botocore_session=session, region_name=session_kwargs.get("region_name"))
 
     def _apply_session_kwargs(self, session: AioSession) -> None:
         super()._apply_session_kwargs(session)  # type: ignore[no-untyped-call]
         if self.certificate_sessions is not None:
             session._credentials = self.certificate_sessions.aiobotocore_credentials()  # noqa: SLF001 - as above
-            self._trust(session)
+            self._show_the_way(session)
 
     def _create_session_with_assume_role(
         self,
@@ -76,7 +77,7 @@ class SessionFactory(BaseSessionFactory):
         if deferrable:
             return self._async_session_with_assume_role()
         session = super()._create_session_with_assume_role(session_kwargs)
-        self._trust(session._session)  # noqa: SLF001 - boto3 shows its botocore session nowhere else
+        self._show_the_way(session._session)  # noqa: SLF001 - boto3 shows its botocore session nowhere else
         return session
 
     def _async_session_with_assume_role(self) -> AioSession:
@@ -89,13 +90,15 @@ class SessionFactory(BaseSessionFactory):
         session = self.get_async_session()  # type: ignore[no-untyped-call]
         session.set_config_variable("region", self.basic_session.region_name)
         session._credentials = AioDeferredRefreshableCredentials(refresh, "sts-assume-role")  # noqa: SLF001 - as above
-        self._trust(session)
+        self._show_the_way(session)
         return session
 
-    def _trust(self, session: Any) -> None:  # noqa: ANN401 - of botocore or aiobotocore
-        """Let every client of a session trust what the connection trusts, those that Airflow makes without it too."""
+    def _show_the_way(self, session: Any) -> None:  # noqa: ANN401 - of botocore or aiobotocore
+        """Let every client of a session go the connection's way, those too that Airflow makes without saying it."""
         if isinstance(self.conn.verify, str):
             session.set_config_variable("ca_bundle", self.conn.verify)
+        if self.config is not None:
+            session.set_default_client_config(self.config)
 
 
 @lru_cache(maxsize=32)

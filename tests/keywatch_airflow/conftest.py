@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import structlog.testing
 import trustme
+from airflow.providers.amazon.aws.hooks import base_aws  # noqa: F401 - first: it imports the session factory itself
 
+from keywatch_airflow import aws_session
 from localcloud import LocalCloud
 from localcloud.airflow_home import connections
 
@@ -62,7 +64,21 @@ def collector(cloud: LocalCloud) -> dict[str, Any]:
 
 @pytest.fixture
 def aws(cloud: LocalCloud) -> dict[str, Any]:
-    """Give a good connection to the local cloud's first AWS account, in JSON form, to be altered."""
+    """Give a good stock connection to the local cloud's first AWS account, in JSON form, to be altered."""
+    extra = {
+        name: connections(cloud)["aws_default"]["extra"][name] for name in ("region_name", "verify", "config_kwargs")
+    }
+    key = {"login": cloud.aws.access_key_id, "password": cloud.aws.secret_access_key}
+    return {"conn_type": "aws", "extra": extra} | key
+
+
+@pytest.fixture
+def aws_by_certificate(cloud: LocalCloud, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Give a good connection to the same account that holds no key, in JSON form, to be altered."""
+    for name, value in cloud.identity_environment().items():
+        monkeypatch.setenv(name, value)
+    connect("keyvault_certificate_default", connections(cloud)["keyvault_certificate_default"])
+    aws_session._sessions.cache_clear()  # of the test before, which the local cloud has forgotten
     return connections(cloud)["aws_default"]
 
 

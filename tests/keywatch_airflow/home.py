@@ -22,3 +22,4 @@ atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
 for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
     del os.environ[name]
 os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
+os.environ["AIRFLOW__AWS__SESSION_FACTORY"] = "keywatch_airflow.aws_session.SessionFactory"

@@ -19,7 +19,7 @@ SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 SHORTEST: Final = 900
 LONGEST: Final = 43_200
-"""Seconds that a session may last. Unverified: no page of the API reference names the bounds for certain."""
+"""Seconds that a session may last (IAM Roles Anywhere user guide, "CreateSession")."""
 
 DOMAINS: Final = {"aws-cn": "amazonaws.com.cn"}
 

@@ -203,7 +203,12 @@ def test_extract_batch_reads_a_few_accounts_side_by_side(
             reading.add(account.id)
             seen.append(len(reading))
             close = client.close
-            client.close = lambda: (reading.discard(account.id), close())[1]  # type: ignore[method-assign]
+
+            def leave() -> None:
+                reading.discard(account.id)
+                close()
+
+            client.close = leave  # type: ignore[method-assign]
             return client
 
         extract_batch(batch, begun(folder.folder / str(allowed)).batch(0), watched, Reading(accounts_at_once=allowed))
