@@ -16,6 +16,16 @@ from localcloud.roles_anywhere_errors import EXPIRED, INSUFFICIENT, UNTRUSTED, d
 
 HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 """With which a certificate's signature may be made: SHA-256 or stronger."""
+UNREADABLE: Final = (
+    binascii.Error,
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for a certificate that is none, or is of a kind that it does not know."""
 
 
 def read_certificate(text: str) -> x509.Certificate:
@@ -25,9 +35,18 @@ def read_certificate(text: str) -> x509.Certificate:
         RefusedSessionError: it is none.
     """
     try:
-        return x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError) as error:
+        certificate = x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
+        _read_all(certificate)
+    except UNREADABLE as error:
         raise denied(INSUFFICIENT) from error
+    return certificate
+
+
+def _read_all(certificate: x509.Certificate) -> None:
+    """Read the parts that cryptography reads when they are asked for, so that they can be relied on from here on."""
+    certificate.public_key()
+    for name in ("version", "subject", "issuer", "extensions", "signature_hash_algorithm"):
+        getattr(certificate, name)
 
 
 def check_chain(
@@ -104,12 +123,12 @@ def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
 def _constraints(certificate: x509.Certificate) -> x509.BasicConstraints | None:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return None
 
 
 def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
     try:
         return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return None
