@@ -47,7 +47,11 @@ class Identity:
     @classmethod
     def in_vault(cls, azure: Azure, subject: str = LEAF, **options: Any) -> Identity:  # noqa: ANN401 - the control's own
         """Have the vault make a certificate, and export it."""
-        kind = {"key_type": "RSA", "exportable": True, "content_type": "application/x-pem-file"} | options
+        kind: dict[str, Any] = {
+            "key_type": "RSA",
+            "exportable": True,
+            "content_type": "application/x-pem-file",
+        } | options
         made = azure.cloud.create_certificate("roles-anywhere", subject=subject, **kind)
         azure.cloud.grant("certificate-reader", "Key Vault Secrets User", f"/vault/secrets/{made.name}")
         answer = azure.vault("GET", f"secrets/{made.name}/{made.version}", "certificate-reader")
