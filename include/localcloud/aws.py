@@ -47,6 +47,8 @@ class Aws:
     def reset(self) -> None:
         """Forget the pages that were given out."""
         IamFront.markers = Markers()
+        IamFront.reports = self._accounts.reports
+        StsFront.members = self._accounts.members
         IamFront.root_keys = dict(self._accounts.population.root_keys)
 
     @staticmethod

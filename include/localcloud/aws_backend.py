@@ -14,8 +14,11 @@ from moto.iam.models import AccessKeyLastUsed, iam_backends
 from moto.s3.models import s3_backends
 
 from localcloud.aws_documents import audit_policy, document, member_policy, trust_of, trust_of_certificate
-from localcloud.aws_sessions import PARTITION, REGION, session_of
+from localcloud.aws_key_ids import account_in
+from localcloud.aws_sessions import PARTITION, REGION, account_of_role, session_of
+from localcloud.credential_report_store import CredentialReports
 from localcloud.model import utc_moment
+from localcloud.organizations_members import Members
 from localcloud.population import AUDITOR, ROLE
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from localcloud.model import SeededKey, SeededUser
     from localcloud.population import Population
 
+POLICY = "audit-access-keys"
+"""Name of the policy that lets the audit do its work."""
 LONGEST_SESSION = 43_200
 """Seconds that a session of an audit role may last."""
 
@@ -37,8 +42,11 @@ class Accounts:
 
     def __init__(self, population: Population) -> None:
         self.population = population
+        self.members = Members(population)
+        self.reports = CredentialReports(population, self.iam)
         alphabet = string.ascii_letters + string.digits + "+/"
         self.auditor_secret = "".join(secrets.choice(alphabet) for _ in range(40))
+        self._known = frozenset(population.accounts)
         self.audit_account = population.accounts[0]
         self.audit_role_arn = f"arn:aws:iam::{self.audit_account}:role/{ROLE}"
         self.bucket = f"keywatch-staging-{self.audit_account}"
@@ -49,6 +57,8 @@ class Accounts:
 
     def reset(self) -> None:
         """Throw everything away and seed again; the auditor's secret access key stays the same."""
+        self.members.reset()
+        self.reports.reset()
         BackendDict.reset()
         reset_model_data()
         for user in self.population.users:
@@ -67,10 +77,9 @@ class Accounts:
 
     def account_of(self, access_key_id: str) -> str | None:
         """Tell whose access key, permanent or temporary, this is."""
-        for account in self.population.accounts:
-            if access_key_id in self.iam(account).access_keys:
-                return account
-        return None
+        account = account_in(access_key_id)
+        is_there = account in self._known and access_key_id in self.iam(account).access_keys
+        return account if is_there else None
 
     def key(self, access_key_id: str) -> Any:  # noqa: ANN401 - moto has no types
         """Give moto's record of an access key, permanent or temporary; None if there is none."""
@@ -122,12 +131,17 @@ class Accounts:
 
     def trust_policy(self, role_arn: str) -> str | None:
         """Give the trust policy of a role; None if there is no such role."""
-        roles = (role for account in self.population.accounts for role in self.iam(account).roles.values())
+        account = account_of_role(role_arn) if role_arn.count(":") >= 5 else None  # noqa: PLR2004 - an ARN's parts
+        roles = self.iam(account).roles.values() if account in self._known else ()
         return next((str(each.assume_role_policy_document) for each in roles if each.arn == role_arn), None)
 
     def set_role_trust(self, account: str, policy: str) -> None:
         """Change whom the audit role of an account trusts."""
         self.iam(account).get_role(ROLE).assume_role_policy_document = policy
+
+    def set_role_policy(self, account: str, policy: str) -> None:
+        """Change what the audit role of an account may do."""
+        self.iam(account).put_role_policy(ROLE, POLICY, policy)
 
     def present_users(self, account: str) -> Iterator[str]:
         """List the names of the users an account has now."""
@@ -151,10 +165,12 @@ class Accounts:
             )
 
     def _add_role(self, account: str) -> None:
-        own = account == self.audit_account
+        own, denied = account == self.audit_account, self.population.denied.get(account)
         trusts = [trust_of_certificate(self.trust_anchor_arn) if own else trust_of(self.audit_role_arn)]
         if self.population.auditor_key_id is not None:
             trusts.append(trust_of(f"arn:aws:iam::{self.audit_account}:user/{AUDITOR}"))
+        if denied == "sts:AssumeRole":
+            trusts = [trust_of(f"arn:aws:iam::{account}:root")]
         backend = self.iam(account)
         backend.create_role(
             role_name=ROLE,
@@ -165,11 +181,11 @@ class Accounts:
             tags=[],
             max_session_duration=str(LONGEST_SESSION),
         )
-        policy = audit_policy(ROLE, self.bucket) if own else member_policy()
-        backend.put_role_policy(ROLE, "audit-access-keys", policy)
+        policy = audit_policy(ROLE, self.bucket) if own else member_policy(denied)
+        backend.put_role_policy(ROLE, POLICY, policy)
 
     def _let_the_auditor_in(self, key_id: str) -> None:
-        self.iam(self.audit_account).put_user_policy(AUDITOR, "audit-access-keys", audit_policy(ROLE, self.bucket))
+        self.iam(self.audit_account).put_user_policy(AUDITOR, POLICY, audit_policy(ROLE, self.bucket))
         self.key(key_id).secret_access_key = self.auditor_secret
 
 

@@ -26,9 +26,9 @@ def document(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def member_policy() -> str:
-    """Write what the audit role of any account may do."""
-    return document(_allow([*READ_ACTIONS, *REPORT_ACTIONS], "*"))
+def member_policy(denied: str | None = None) -> str:
+    """Write what the audit role of any account may do; in some accounts, all but one action."""
+    return document(_allow([each for each in (*READ_ACTIONS, *REPORT_ACTIONS) if each != denied], "*"))
 
 
 def audit_policy(role: str, bucket: str) -> str:

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from moto.core.exceptions import ServiceException
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
 from moto.iam.models import iam_backends
@@ -20,6 +21,7 @@ from moto.sts.responses import TokenResponse
 
 from localcloud.aws_checks import SET_SOURCE_IDENTITY, CheckedRequest
 from localcloud.aws_errors import RefusedError, denial
+from localcloud.aws_key_ids import account_in
 from localcloud.aws_sessions import open_session, session_of, source_identity_of
 from localcloud.aws_trust import Caller, trusts
 from localcloud.aws_xml import answer_xml
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
     from moto.core.request import Request as MotoRequest
     from moto.iam.models import AccessKey, User
+
+    from localcloud.credential_report_store import CredentialReports
+    from localcloud.organizations_members import Members
 
 CALLER_KEY = "localcloud.caller_key"
 """Where a request's WSGI environment holds moto's record of the access key it says it is signed with."""
@@ -54,11 +59,16 @@ class Front(BaseResponse):
 
     def setup_class(self, request: MotoRequest, *values: Any, **named: Any) -> None:  # noqa: ANN401 - moto's
         """Prepare for a request as moto does, without a trace in the caller's access key."""
-        caller = request.environ.get(CALLER_KEY)
+        self._caller_key = caller = request.environ.get(CALLER_KEY)
         last_used = getattr(caller, "last_used", None)
         super().setup_class(request, *values, **named)
         if caller is not None:
             caller.last_used = last_used
+
+    def get_current_account(self) -> str:
+        """Read the caller's account in the key's id, where moto would look into all accounts of all partitions."""
+        found = self._caller_key and account_in(self._caller_key.access_key_id)
+        return found or str(DEFAULT_ACCOUNT_ID)
 
     def call_action(self) -> Any:  # noqa: ANN401 - moto's own type of answer
         """Check and run the action as moto does."""
@@ -95,10 +105,20 @@ class Markers:
 
 
 class IamFront(Front, IamResponse):
-    """IAM as moto plays it, with the lists in pages."""
+    """IAM as moto plays it, with the lists in pages and the credential report as it is in fact."""
 
-    actions = frozenset({"ListUsers", "ListAccessKeys", "GetAccessKeyLastUsed", "GetAccountSummary"})
+    actions = frozenset(
+        {
+            "ListUsers",
+            "ListAccessKeys",
+            "GetAccessKeyLastUsed",
+            "GetAccountSummary",
+            "GenerateCredentialReport",
+            "GetCredentialReport",
+        }
+    )
     markers: ClassVar[Markers] = Markers()
+    reports: ClassVar[CredentialReports]
     root_keys: ClassVar[dict[str, int]] = {}
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
@@ -141,6 +161,14 @@ class IamFront(Front, IamResponse):
         summary = dict(self.backend.get_account_summary().summary_map)
         summary["AccountAccessKeysPresent"] = self.root_keys.get(self.current_account, 0)
         return ActionResult({"SummaryMap": summary})
+
+    def generate_credential_report(self) -> dict[str, Any]:  # type: ignore[override]
+        """Have the credential report made, if there is none that is fresh."""
+        return self.reports.generate(self.current_account)
+
+    def get_credential_report(self) -> dict[str, Any]:  # type: ignore[override]
+        """Give the credential report."""
+        return self.reports.get(self.current_account)
 
     def _own_name(self) -> str:
         name = self.backend.access_keys[self.get_access_key()].user_name
@@ -210,6 +238,7 @@ class StsFront(Front, TokenResponse):
     """STS as moto plays it, except that a role must exist and trust its caller, in other accounts too."""
 
     actions = frozenset({"AssumeRole", "GetCallerIdentity"})
+    members: ClassVar[Members]
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
         self._authenticate_and_authorize_action(CheckedRequest, resource)
@@ -248,8 +277,8 @@ class StsFront(Front, TokenResponse):
     def _trusted(self, role_arn: str, session: Any, action: str) -> bool:  # noqa: ANN401 - moto has no types
         """Check the trust policy, which may name the caller, the role that it is a session of, or its account."""
         named = ROLE_ARN.fullmatch(role_arn)
-        roles = _roles(named.group(1)) if named else {}
-        if not named or role_arn not in roles:
+        roles = _roles(named.group(1)) if named and self.members.may_enter(named.group(1)) else {}
+        if role_arn not in roles:
             return False
         names = {self._caller(), f"arn:aws:iam::{self.current_account}:root", self.current_account, "*"}
         names |= {session.role_arn} if session else set()

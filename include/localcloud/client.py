@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urlsplit
 
+from localcloud.accounts_client import AccountsControls
 from localcloud.aws_client import AwsControls
 from localcloud.azure_client import AzureControls
 from localcloud.azure_model import AzureAccess
@@ -52,7 +53,7 @@ class LocalCloudError(Exception):
     """The local cloud did not start, or did not do what it was asked."""
 
 
-class LocalCloud(AzureControls, AwsControls):
+class LocalCloud(AzureControls, AwsControls, AccountsControls):
     """A local cloud: use it as a context manager to start one, or `attach` to one that runs.
 
         with LocalCloud(seed=Seed(accounts=1, users=10)) as cloud:

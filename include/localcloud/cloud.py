@@ -22,6 +22,7 @@ from localcloud.data_collector import DataCollector
 from localcloud.faults import Faults
 from localcloud.logs_ingestion import LogsIngestion, new_access
 from localcloud.model import AwsAccess, Seed, Workspace
+from localcloud.organizations import Organizations
 from localcloud.population import ROLE, populate
 from localcloud.request_log import RequestLog
 from localcloud.roles_anywhere import RolesAnywhere
@@ -80,11 +81,13 @@ class Cloud:
         self.faults = Faults()
         self.log = RequestLog()
         self._aws = Aws(self.accounts)
+        self._organizations = Organizations(self.accounts)
         self.roles_anywhere = RolesAnywhere(self.accounts, self.azure.certificates.certificate)
         self.services: tuple[Service, ...] = (
             self._aws,
             self.roles_anywhere,
             S3(self.accounts),
+            self._organizations,
             DataCollector(self.workspaces, self.store),
             LogsIngestion(self.logs_ingestion, self.collection, self.store, self.azure.authority),
             *self.azure.services,
@@ -105,12 +108,14 @@ class Cloud:
             profile_arn=self.accounts.profile_arn,
             audit_role_arn=self.accounts.audit_role_arn,
             bucket=self.accounts.bucket,
+            organization=self.population.organization,
         )
 
     def reset(self) -> None:
         """Bring everything back to the seed; credentials, addresses and certificates stay."""
         self.accounts.reset()
         self._aws.reset()
+        self._organizations.reset()
         self.roles_anywhere.reset()
         CLOCK.reset()
         self.azure.reset()

@@ -10,7 +10,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from localcloud import aws_control
+from localcloud import accounts_control, aws_control
 from localcloud.azure.control import VERBS
 from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
 from localcloud.kql import KqlError
@@ -133,6 +133,10 @@ def _azure(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
     return lambda cloud, _, body: VERBS[verb](cloud.azure, body)
 
 
+def _accounts(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
+    return lambda cloud, _, body: accounts_control.VERBS[verb](cloud.accounts, body)
+
+
 def _aws(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
     return lambda cloud, _, body: aws_control.VERBS[verb](cloud, body)
 
@@ -154,4 +158,5 @@ ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], 
     ("POST", "/delete-key"): _delete_key,
     **{("POST", f"/azure/{verb}"): _azure(verb) for verb in VERBS},
     **{("POST", f"/aws/{verb}"): _aws(verb) for verb in aws_control.VERBS},
+    **{("POST", f"/accounts/{verb}"): _accounts(verb) for verb in accounts_control.VERBS},
 }

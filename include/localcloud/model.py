@@ -65,6 +65,12 @@ class Seed:
         odd_names: whether to include user names that look like GUIDs, dates and numbers, or are not ASCII.
         root_key: whether the second account (or the only one) has a root access key.
         auditor_key: whether there is an IAM user with an access key for the audit; else it has its certificate alone.
+        denied: accounts that deny the audit: in turn, one whose role cannot be assumed, and one whose role must not
+            list users.
+        suspended: accounts that are suspended; they have no users, as nobody can enter them.
+        closing: accounts whose closure is pending; they have no users either.
+        organization: whether the accounts are in an organisation, in which the first, a delegated administrator, may
+            list them; the second one (or the only one) manages it.
         now: the reference moment, ISO 8601; None is the moment the cloud starts.
     """
 
@@ -75,15 +81,29 @@ class Seed:
     odd_names: bool = True
     root_key: bool = True
     auditor_key: bool = True
+    denied: int = 0
+    suspended: int = 0
+    closing: int = 0
+    organization: bool = True
     now: str | None = None
 
     def __post_init__(self) -> None:
         if self.accounts < 1:
             raise ValueError("A seed needs at least one account, the auditor's own")
-        if self.users < self.accounts:
-            raise ValueError("A seed needs at least one user for each account")
+        self._check_states()
+        if self.users < self.accounts - self.suspended - self.closing:
+            raise ValueError("A seed needs at least one user for each account that can be entered")
         if not 0 <= self.keys_per_100_users <= 200:  # noqa: PLR2004
             raise ValueError("IAM allows two access keys for each user: keys_per_100_users is 0 to 200")
+
+    def _check_states(self) -> None:
+        left = self.suspended + self.closing
+        if min(self.denied, self.suspended, self.closing) < 0 or self.denied + left > self.accounts - 1:
+            raise ValueError("A seed's denied, suspended and closing accounts are among its accounts but the first")
+        if left > max(0, self.accounts - 2):
+            raise ValueError("A seed's first two accounts, the auditor's and the managing one, cannot be left")
+        if left and not self.organization:
+            raise ValueError("A seed without organization has no suspended or closing accounts")
 
 
 @dataclass(frozen=True)
@@ -115,6 +135,29 @@ class SeededKey:
 
 
 @dataclass(frozen=True)
+class OrganizationAccount:
+    """An account of the organisation, as seeded.
+
+    Attributes:
+        id: 12 digits.
+        name: such as payments-prod.
+        email: of its root user.
+        state: as AWS Organizations calls it, such as ACTIVE.
+        denied: the action that it denies the audit: sts:AssumeRole or iam:ListUsers; None if it denies none.
+        joined_method: INVITED or CREATED.
+        joined_date: ISO 8601 UTC.
+    """
+
+    id: str
+    name: str
+    email: str
+    state: str
+    denied: str | None
+    joined_method: str
+    joined_date: str
+
+
+@dataclass(frozen=True)
 class AwsAccess:
     """The auditor's ways into AWS, and the role to assume in every account.
 
@@ -129,6 +172,7 @@ class AwsAccess:
         profile_arn: lists the audit role of the first account, and limits its sessions.
         audit_role_arn: that role; it trusts the vault's certificate keywatch-audit.
         bucket: an S3 bucket of the first account, which that role may read and write.
+        organization: the accounts of the organisation; empty if there is none.
     """
 
     access_key_id: str | None
@@ -141,6 +185,7 @@ class AwsAccess:
     profile_arn: str
     audit_role_arn: str
     bucket: str
+    organization: tuple[OrganizationAccount, ...]
 
     def role_arn(self, account: str) -> str:
         """Name the audit role of an account."""
@@ -195,23 +240,27 @@ class State:
             ValueError: `text` is not such JSON.
         """
         values = json.loads(text)
-        values["aws"]["account_ids"] = tuple(values["aws"]["account_ids"])
-        values["aws"] = from_json(AwsAccess, values["aws"])
+        values["aws"] = _aws_access(values["aws"])
         values["workspaces"] = tuple(from_json(Workspace, each) for each in values["workspaces"])
         values["logs_ingestion"] = from_json(LogsIngestionAccess, values["logs_ingestion"])
         values["azure"] = AzureAccess.load(values["azure"])
         return from_json(cls, values)
 
 
+def _aws_access(values: dict[str, Any]) -> AwsAccess:
+    members = tuple(from_json(OrganizationAccount, each) for each in values["organization"])
+    return from_json(AwsAccess, values | {"account_ids": tuple(values["account_ids"]), "organization": members})
+
+
 class FaultKind(StrEnum):
     """What can be made to go wrong."""
 
     THROTTLE = "throttle"
-    """IAM and STS: 400 Throttling. The others: 429, with Retry-After if `retry_after` is given."""
+    """AWS: 400, or 503 of S3, with the code that the service has for it. Azure: 429, with `retry_after` if given."""
     STATUS = "status"
     """Any `status`, with `body` and `content_type`; without a body, what the service says for that status."""
     DENY = "deny"
-    """403, with the code that the service has for it: AccessDenied, InvalidAuthorization, OperationFailed."""
+    """403, or 400 of Organizations, with the code that the service has for it, such as AccessDenied."""
     DROP_BEFORE = "drop_before"
     """The connection closes before anything was processed."""
     DROP_AFTER = "drop_after"

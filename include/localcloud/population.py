@@ -6,12 +6,13 @@ two; names that a type-inferring store takes for GUIDs, dates or numbers.
 
 from __future__ import annotations
 
-import base64
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from localcloud.model import Seed, SeededKey, SeededUser, utc_moment, utc_text
+from localcloud.aws_key_ids import RANDOM_BITS, key_id_of
+from localcloud.model import OrganizationAccount, Seed, SeededKey, SeededUser, utc_moment, utc_text
+from localcloud.organizations_seed import denials, management_account, organization
 
 AUDITOR = "keywatch-auditor"
 """The IAM user, in the first account, whose access key the audit starts from."""
@@ -57,7 +58,18 @@ ODD_TAGS = (
 
 @dataclass(frozen=True)
 class Population:
-    """Everything that is seeded, as plain data. `now` is the moment all ages count from."""
+    """Everything that is seeded, as plain data.
+
+    Attributes:
+        now: the moment all ages count from.
+        accounts: ids; the first is the auditor's own.
+        users: of all accounts.
+        keys: theirs.
+        root_keys: how many access keys the root user of each account has.
+        auditor_key_id: the access key that the audit starts from, if it has one.
+        denied: the action that an account denies the audit, for those that do.
+        organization: the accounts as members of an organisation; empty if they are in none.
+    """
 
     now: datetime
     accounts: tuple[str, ...]
@@ -65,6 +77,8 @@ class Population:
     keys: tuple[SeededKey, ...]
     root_keys: dict[str, int]
     auditor_key_id: str | None
+    denied: dict[str, str]
+    organization: tuple[OrganizationAccount, ...]
 
 
 def populate(seed: Seed, started: datetime) -> Population:
@@ -84,6 +98,7 @@ class _Maker:
         self.now = now
         self.choose = random.Random(seed.number)  # noqa: S311 - repeatable on purpose; guards nothing
         self.accounts = tuple(self._account_id() for _ in range(seed.accounts))
+        self.inhabited = self.accounts[: seed.accounts - seed.suspended - seed.closing]
         self.key_ids: set[str] = set()
 
     def population(self) -> Population:
@@ -91,10 +106,19 @@ class _Maker:
         auditor_keys = [self._key(each, "Active", self.now - timedelta(days=399), 1) for each in auditors]
         others = self._users()
         users, keys = [*auditors, *others], [*auditor_keys, *self._keys(others)]
-        keyed = self.accounts[min(1, len(self.accounts) - 1)]
+        keyed = management_account(self.accounts)
         roots = {account: int(self.seed.root_key and account == keyed) for account in self.accounts}
         key_id = auditor_keys[0].access_key_id if auditor_keys else None
-        return Population(self.now, self.accounts, tuple(users), tuple(keys), roots, key_id)
+        return Population(
+            now=self.now,
+            accounts=self.accounts,
+            users=tuple(users),
+            keys=tuple(keys),
+            root_keys=roots,
+            auditor_key_id=key_id,
+            denied=denials(self.seed, self.accounts),
+            organization=organization(self.seed, self.accounts, self.now),
+        )
 
     def _auditors(self) -> list[SeededUser]:
         if not self.seed.auditor_key:
@@ -108,7 +132,7 @@ class _Maker:
         names = self._names(self.seed.users - int(self.seed.auditor_key))
         users = []
         for position, name in enumerate(names):
-            account = self.accounts[(position + 1) % len(self.accounts)]
+            account = self.inhabited[(position + 1) % len(self.inhabited)]
             created = self.now - timedelta(
                 days=self.choose.randrange(OLDEST_DAYS), seconds=self.choose.randrange(86_400)
             )
@@ -179,10 +203,8 @@ class _Maker:
         return max(used, created)
 
     def _key_id(self, account: str) -> str:
-        """Make an id as AWS does since 2019: the account number is in it, so one account's ids begin alike."""
         while True:
-            number = (1 << 79) | (int(account) << 39) | self.choose.getrandbits(39)
-            key_id = "AKIA" + base64.b32encode(number.to_bytes(10, "big")).decode("ascii")
+            key_id = key_id_of(account, self.choose.getrandbits(RANDOM_BITS))
             if key_id not in self.key_ids:
                 self.key_ids.add(key_id)
                 return key_id

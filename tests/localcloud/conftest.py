@@ -17,6 +17,7 @@ import pytest
 import requests
 from azure.identity import ManagedIdentityCredential
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud, Workspace
 from tests.localcloud.azure import Azure
@@ -93,6 +94,14 @@ class Aws:
     def iam(self, account: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """Make an IAM client of an account, by way of its audit role."""
         return self.client("iam", self.assume(account))
+
+
+def refusal(call: Callable[..., object], **values: object) -> tuple[int, str, str]:
+    """Make a call that is refused, and give HTTP status, code and message."""
+    with pytest.raises(ClientError) as caught:
+        call(**values)
+    answer = caught.value.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
 @pytest.fixture

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from localcloud import Fault, FaultKind, LocalCloud, SeededKey
 from localcloud.model import utc_text
-from tests.localcloud.conftest import BOTO, Aws, Credentials
-
-
-def refusal(call: Callable[..., object], **values: object) -> tuple[int, str, str]:
-    """Make a call that is refused, and give HTTP status, code and message."""
-    with pytest.raises(ClientError) as caught:
-        call(**values)
-    answer = caught.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
+from tests.localcloud.conftest import BOTO, Aws, Credentials, refusal
 
 
 def members_key(cloud: LocalCloud, **wanted: object) -> SeededKey:
