@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 
 from localcloud import Fault, FaultKind, LocalCloud, LocalCloudError
 from tests.localcloud.azure import (
@@ -578,3 +579,38 @@ def test_reset_brings_azure_back(azure: Azure) -> None:
     assert azure.vault("GET", "secrets/event-publisher", "certificate-reader").ok
     with pytest.raises(LocalCloudError, match="There is no version"):
         cloud.unregister("keywatch", made)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "chain"),
+    [
+        ("authority", ["Local cloud certificates"]),
+        ("intermediate", ["Local cloud certificates, intermediate", "Local cloud certificates"]),
+        ("stranger", ["Local cloud certificates"]),
+        ("self", []),
+        ("ca", ["Local cloud certificates"]),
+    ],
+)
+def test_secret_holds_the_chain_of_its_issuer(azure: Azure, issuer: str, chain: list[str]) -> None:
+    """A certificate may come from several issuers, with another subject, and its secret holds who stands above it."""
+    made = azure.cloud.create_certificate(
+        "issued", key_type="RSA", exportable=True, content_type="application/x-pem-file", issuer=issuer, subject="other"
+    )
+    azure.cloud.grant("certificate-reader", "Key Vault Secrets User", f"/vault/secrets/{made.name}")
+    pem = azure.vault("GET", f"secrets/{made.name}", "certificate-reader").json()["value"]
+    found = [_common_name(each) for each in x509.load_pem_x509_certificates(pem.encode())]
+
+    assert ["other", *chain] == found
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"), [({"issuer": "nobody"}, "nobody"), ({"signature_hash": "sha1"}, "sha1")], ids=str
+)
+def test_unknown_issuance_is_refused(azure: Azure, options: dict[str, Any], hint: str) -> None:
+    """An issuer or a hash that there is none of is refused."""
+    with pytest.raises(LocalCloudError, match=hint):
+        azure.cloud.create_certificate("issued", **options)

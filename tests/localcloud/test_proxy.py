@@ -43,7 +43,15 @@ def test_requests_says_so(cloud: LocalCloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["iam.amazonaws.com:80", "iam.amazonaws.com.evil.example:443", "s3.amazonaws.com:443"]
+    "target",
+    [
+        "iam.amazonaws.com:80",
+        "iam.amazonaws.com.evil.example:443",
+        "ec2.amazonaws.com:443",
+        "s3.eu-west-1.amazonaws.com:443",
+        "s3-control.us-east-1.amazonaws.com:443",
+        "rolesanywhere.eu-west-1.amazonaws.com:443",
+    ],
 )
 def test_near_misses_are_refused(cloud: LocalCloud, target: str) -> None:
     """Other ports, and hosts that only look like one, are refused."""
