@@ -13,14 +13,18 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
 from keywatch import errors
 from keywatch.log_analytics.data_collector import check_log_type
 from keywatch.pipeline.tables import TABLES
 from keywatch.transport import Transport
+from keywatch_airflow.aws_connection import roles_anywhere_of
 from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 from keywatch_airflow.provider import get_provider_info
 from localcloud import LocalCloud
+from localcloud.airflow_home import airflow_environment, connections
+from localcloud.demo import ORGANIZATION
 from localcloud.demo import main as demo_main
 
 PROJECT = Path(__file__).parents[1]
@@ -52,7 +56,7 @@ def test_ci_runs_every_check() -> None:
 @pytest.fixture(scope="module")
 def default_cloud() -> Any:  # noqa: ANN401 - a generator fixture
     """Start the local cloud as the demo does."""
-    with LocalCloud() as cloud:
+    with LocalCloud(seed=ORGANIZATION) as cloud:
         yield cloud
 
 
@@ -65,7 +69,21 @@ def test_readme_shows_what_the_demo_prints(default_cloud: LocalCloud) -> None:
     }
     assert len(shown) == 15
     assert {tuple(row[1:]) for row in shown} <= seeded
-    assert f"{len(seeded) + 1} rows, {len(seeded) + 1} keys in AWS" in block("demo")
+    denied = {each.id for each in default_cloud.aws.organization if each.denied}
+    read = sum(key.account not in denied for key in default_cloud.keys()) + sum(default_cloud.root_keys().values())
+    assert f"{read} rows; every key that may be read has exactly one row" in block("demo")
+
+
+def test_demo_holds_no_access_key_of_aws(default_cloud: LocalCloud) -> None:
+    """Neither the connections of the demo and of `make up`, nor what its local cloud gives them, hold an access key."""
+    configured = json.dumps(connections(default_cloud)) + json.dumps(airflow_environment(PROJECT, {}, {"PATH": ""}))
+    aws = connections(default_cloud)["aws_default"]
+
+    assert not re.search(r"\bA[KS]IA[A-Z0-9]{12,}", configured)
+    assert {"login", "password"}.isdisjoint(aws)
+    assert not [name for name in aws["extra"] if "key" in name or "secret" in name]
+    assert (default_cloud.aws.access_key_id, default_cloud.aws.secret_access_key) == (None, None)
+    assert [key.user for key in default_cloud.keys() if "keywatch" in key.user] == []
 
 
 def test_readme_query_of_old_keys_is_understood(default_cloud: LocalCloud) -> None:
@@ -75,9 +93,9 @@ def test_readme_query_of_old_keys_is_understood(default_cloud: LocalCloud) -> No
 
 
 def test_readme_policy_allows_what_the_auditor_of_the_local_cloud_needs() -> None:
-    """The README's policy names the four actions that extraction asks for, and no other."""
-    source = (PROJECT / "include/keywatch/access_keys/extract.py").read_text(encoding="utf-8")
-    asked = set(re.findall(r'"(iam:\w+)"', source))
+    """The README's policy names the actions that extraction asks for, and no other."""
+    sources = (PROJECT / "include/keywatch/access_keys" / name for name in ("iam.py", "report_request.py"))
+    asked = {action for source in sources for action in re.findall(r'"(iam:\w+)"', source.read_text(encoding="utf-8"))}
     [statement] = json.loads(block("policy"))["Statement"]
     assert asked == set(statement["Action"])
 
@@ -89,7 +107,7 @@ def test_connections_in_the_docs_fit_their_forms(page: str) -> None:
     shown = [
         json.loads(each) for each in re.findall(r"```json\n(.*?)```", (PROJECT / page).read_text("utf-8"), re.DOTALL)
     ]
-    connections = [each for each in shown if "conn_type" in each]
+    connections = [each for each in shown if each.get("conn_type") in forms]
 
     assert connections
     for connection in connections:
@@ -100,7 +118,22 @@ def test_connections_in_the_docs_fit_their_forms(page: str) -> None:
         Transport.from_mapping(connection["extra"].get("transport"))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/credentials.md"])
+def test_aws_connection_of_the_readme_is_usable() -> None:
+    """The README's connection without an access key is one that the session factory reads."""
+    shown = json.loads(block("aws_default"))
+
+    target, conn_id = roles_anywhere_of(AwsConnectionWrapper.from_connection_metadata("aws_default", **shown_of(shown)))
+
+    assert (target.region, conn_id) == ("eu-central-1", "keyvault_certificate_default")
+
+
+def shown_of(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return what Airflow reads a connection from, beside its type."""
+    assert connection.pop("conn_type") == "aws"
+    return connection
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/credentials.md", "docs/aws-setup.md"])
 def test_links_and_paths_in_the_docs_lead_somewhere(page: str) -> None:
     """Every file that a page names or links to is there."""
     text = (PROJECT / page).read_text(encoding="utf-8")

@@ -1,4 +1,7 @@
-"""`make demo`: the daily report for real, on a local cloud, and what a security engineer wants to see of it."""
+"""`make demo`: the daily report for real, on a local cloud, and what a security engineer wants to see of it.
+
+The organisation that it audits has an account that denies access, so the run has to fail, and to say just that.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,16 +21,20 @@ from localcloud.airflow_home import PROJECT, airflow, airflow_environment, conne
 from localcloud.client import LocalCloud
 from localcloud.comparison import compare
 from localcloud.console import Console, table
+from localcloud.model import OrganizationAccount, Seed
 
 KEYS: Final = "AWS_Access_Key_Report_CL"
 AUDIT: Final = "AWS_Access_Key_Audit_CL"
 OLD_DAYS: Final = 90
 SHOWN: Final = 15
 OLD_KEYS: Final = f"{KEYS} | where KeyAgeDays_d > {OLD_DAYS} | sort by KeyAgeDays_d desc"
+ORGANIZATION: Final = Seed(accounts=14, users=520, denied=1, suspended=1, auditor_key=False)
+LINE: Final = 116
+VERDICT: Final = "keywatch.errors.IncompleteReportError: "
 
 
 def main(argv: list[str]) -> int:
-    """Run the demo; 0 if every key in AWS has exactly one row in Log Analytics."""
+    """Run the demo; 0 if it ended as designed: every key has one row, but for the account that denies access."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument(
         "--chunk-limit",
@@ -37,18 +46,21 @@ def main(argv: list[str]) -> int:
     console, home = Console(), PROJECT / ".airflow" / "demo"
     home.mkdir(parents=True, exist_ok=True)
     console.step("Starting the local cloud: AWS and Azure on loopback, with real TLS")
-    with LocalCloud(home / "localcloud") as cloud:
-        accounts = list(cloud.aws.account_ids)
-        console.step(f"  {len(accounts)} AWS accounts, {len(cloud.users())} users, {_key_count(cloud)} access keys")
+    with LocalCloud(home / "localcloud", ORGANIZATION) as cloud:
+        console.step(
+            f"  an organisation of {len(cloud.aws.organization)} AWS accounts with {len(cloud.users())} users and "
+            f"{_key_count(cloud)} access keys, none of which is the audit's own"
+        )
         env = airflow_environment(home, connections(cloud)) | cloud.identity_environment()
         console.step("Preparing Airflow's database")
         _require(airflow(env, "db", "migrate", capture_output=True))
-        conf = {"accounts": accounts, "role_name": cloud.aws.role_name, "batch_size": 2}
+        conf = {"organization": True, "role_name": cloud.aws.role_name, "batch_size": 5}
         conf |= {"copy_conn_id": "azure_data_collector_default", "chunk_limit": options.chunk_limit}
         console.step("Running: airflow dags test access_key_report")
-        console.step("  to the Logs Ingestion API, with assertions signed on an HSM, and a copy to the Data Collector")
-        succeeded = _run_dag(env, conf, home / "demo.log", console)
-        return _report(cloud, console, home / "demo.log", succeeded=succeeded)
+        console.step("  for every account of the organisation, entered with a certificate whose key is on an HSM,")
+        console.step("  to the Logs Ingestion API, with assertions signed there too, and a copy to the Data Collector")
+        failed = not _run_dag(env, conf, home / "demo.log", console)
+        return _report(cloud, console, home / "demo.log", failed=failed)
 
 
 def _run_dag(env: dict[str, str], conf: dict[str, Any], log: Path, console: Console) -> bool:
@@ -76,18 +88,15 @@ def _run_dag(env: dict[str, str], conf: dict[str, Any], log: Path, console: Cons
     return process.returncode == 0
 
 
-def _report(cloud: LocalCloud, console: Console, log: Path, *, succeeded: bool) -> int:
+def _report(cloud: LocalCloud, console: Console, log: Path, *, failed: bool) -> int:
     rows, audit = cloud.rows(KEYS), cloud.rows(AUDIT)
     old = cloud.query(OLD_KEYS)
     one_to_one = _matches(cloud, rows)
     print(f"\nStored in Log Analytics, table {AUDIT}:\n")
     print(
         table(
-            ["account", "status", "users", "keys", "read at"],
-            [
-                [r["account_number_s"], r["Status_s"], int(r["UserCount_d"]), int(r["KeyCount_d"]), r["SnapshotTime_t"]]
-                for r in sorted(audit, key=lambda r: r["account_number_s"])
-            ],
+            ["account", "name", "status", "users", "keys", "read at", "what it denied"],
+            [_account_line(row) for row in sorted(audit, key=lambda row: str(row["AccountName_s"]))],
             numbers=["users", "keys"],
         )
     )
@@ -99,12 +108,13 @@ def _report(cloud: LocalCloud, console: Console, log: Path, *, succeeded: bool) 
             numbers=["age", "idle"],
         )
     )
-    calls = Counter(r.action for r in cloud.requests() if r.host.startswith(("iam.", "sts.")))
+    calls = Counter(r.action for r in cloud.requests() if r.host.endswith(".amazonaws.com"))
     print(f"\nAsked AWS: {sum(calls.values()):,} calls ({', '.join(f'{n:,} {a}' for a, n in calls.most_common())}).")
     _print_sent(cloud)
     compared = _print_comparison(cloud, rows)
-    equal = "every key in AWS has exactly one row" if one_to_one else "THE ROWS DIFFER FROM THE KEYS IN AWS"
-    print(f"Checked: {len(rows)} rows, {_key_count(cloud)} keys in AWS: {equal}. {console.seconds:.0f} seconds in all.")
+    expected = _print_verdict(cloud, log, audit, failed=failed)
+    equal = "every key that may be read has exactly one row" if one_to_one else "THE ROWS DIFFER FROM THE KEYS IN AWS"
+    print(f"Checked: {len(rows)} rows; {equal}. {console.seconds:.0f} seconds in all.")
     print(
         f"""
 To look further:
@@ -113,9 +123,47 @@ To look further:
   make up                   Airflow's UI with a local cloud behind it; then trigger access_key_report, and ask:
   .venv/bin/python -m localcloud query 'AccessKeys() | summarize count() by Status_s, ServiceName_s'"""
     )
-    if not succeeded:
-        print(f"\nThe DAG run FAILED; the end of {_relative(log)} says why.", file=sys.stderr)
-    return 0 if succeeded and one_to_one and compared else 1
+    if not (expected and one_to_one and compared):
+        print(f"\nThis is NOT how the demo should end; {_relative(log)} says why.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _account_line(row: dict[str, Any]) -> list[object]:
+    counts = [int(row["UserCount_d"]), int(row["KeyCount_d"])]
+    why = row.get("Action_s") or (row.get("Reason_s") or "").removeprefix("left out: ")
+    return [row["account_number_s"], row["AccountName_s"], row["Status_s"], *counts, row["SnapshotTime_t"], why]
+
+
+def _print_verdict(cloud: LocalCloud, log: Path, audit: list[dict[str, Any]], *, failed: bool) -> bool:
+    """Show what the last task said; True if it failed the run, and for the denied account alone."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    start = max((number for number, line in enumerate(lines) if line.startswith(VERDICT)), default=None)
+    said = (
+        [] if start is None else [lines[start].removeprefix(VERDICT), *takewhile(_names_an_account, lines[start + 1 :])]
+    )
+    ended = "failed, as it has to with an account that denies access" if failed else "SUCCEEDED"
+    print(f"\nThe run {ended}; verdict says:\n")
+    for line in said or ["(nothing)"]:
+        print(textwrap.fill(line, LINE, initial_indent="  ", subsequent_indent="  "))
+    print()
+    states = {each.id: _expected_status(each) for each in cloud.aws.organization}
+    missing = {account for account, status in states.items() if status == "denied"}
+    return (
+        failed
+        and {line[:12] for line in said[1:]} == missing
+        and {row["account_number_s"]: row["Status_s"] for row in audit} == states
+    )
+
+
+def _expected_status(account: OrganizationAccount) -> str:
+    if account.state != "ACTIVE":
+        return "skipped"
+    return "denied" if account.denied else "ok"
+
+
+def _names_an_account(line: str) -> bool:
+    return line[:12].isdigit()
 
 
 def _print_sent(cloud: LocalCloud) -> None:
@@ -130,9 +178,10 @@ def _print_sent(cloud: LocalCloud) -> None:
         )
     signatures = [r for r in cloud.requests(action="keys/sign") if r.status == 200]  # noqa: PLR2004 - HTTP
     tokens = [r for r in cloud.requests(action="token") if r.status == 200]  # noqa: PLR2004 - HTTP
+    sessions = [r for r in cloud.requests(action="CreateSession") if r.status == 201]  # noqa: PLR2004 - HTTP
     print(
-        f"Signed: {len(signatures)} signatures made on the HSM, for {len(tokens)} tokens. The connections to Azure "
-        "hold no secret."
+        f"Signed: {len(signatures)} signatures made on the HSM: tokens of Entra {len(tokens)}, sessions of AWS "
+        f"{len(sessions)}. No connection holds a secret or an access key."
     )
 
 
@@ -166,12 +215,15 @@ def _key_line(row: dict[str, Any]) -> list[object]:
 
 
 def _matches(cloud: LocalCloud, rows: list[dict[str, Any]]) -> bool:
-    """Hold the rows against the seed, one to one; root keys, which have no id, by their number."""
-    seeded = cloud.keys()
+    """Hold the rows against the seed, but for accounts that deny access; root keys, which have no id, by number."""
+    denied = {each.id for each in cloud.aws.organization if each.denied}
+    seeded = [key for key in cloud.keys() if key.account not in denied]
     expected: Counter[tuple[str, str, str | None]] = Counter(
         (key.account, key.user_arn, f"{key.access_key_id[:4]}...{key.access_key_id[-4:]}") for key in seeded
     )
     for account, count in cloud.root_keys().items():
+        if account in denied:
+            continue
         expected[account, f"arn:aws:iam::{account}:root", None] += count
     return Counter((r["account_number_s"], r["UserArn_s"], r.get("AccessKeyId_s")) for r in rows) == +expected
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from localcloud.airflow_home import PROJECT, airflow, airflow_environment, connections
 from localcloud.client import LocalCloud, LocalCloudError
 from localcloud.console import Console
+from localcloud.demo import ORGANIZATION
 from localcloud.standalone import Standalone, port_is_free
 
 STATE = PROJECT / ".airflow" / "localcloud"
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> int:
     console, home = Console(), PROJECT / ".airflow" / "up"
     home.mkdir(parents=True, exist_ok=True)
     console.step("Starting the local cloud: AWS and Azure on loopback, with real TLS")
-    with LocalCloud(STATE) as cloud:
+    with LocalCloud(STATE, ORGANIZATION) as cloud:
         env = airflow_environment(home, {}) | cloud.identity_environment()
         console.step("Preparing Airflow's database and connections")
         if not _prepare(env, home, cloud):
@@ -83,15 +84,14 @@ def _prepare(env: dict[str, str], home: Path, cloud: LocalCloud) -> bool:
 
 
 def _print_welcome(running: Standalone, cloud: LocalCloud) -> None:
-    accounts = json.dumps(list(cloud.aws.account_ids))
     print(
         f"""
   Airflow   {running.url}
   login     admin
   password  {running.password}
 
-  Trigger access_key_report. Left as it is, its form audits the connection's own account; for all of them give
-  accounts {accounts} and role {cloud.aws.role_name}.
+  Trigger access_key_report. Left as it is, its form audits the connection's own account; for the whole organisation
+  tick it and give role {cloud.aws.role_name}. One account denies access, so that the run ends red and says so.
   The examples that list resource groups want subscription {cloud.azure.subscription_id}.
   Then ask, from another terminal:
     .venv/bin/python -m localcloud query 'AccessKeys() | sort by KeyAgeDays_d desc | take 5'
