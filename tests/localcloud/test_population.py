@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud import Seed
+from localcloud.aws_key_ids import RANDOM_BITS, account_in, key_id_of
 from localcloud.model import utc_moment
 from localcloud.population import ODD_NAMES, Population, populate
 
@@ -84,8 +85,70 @@ def test_any_seed_makes_possible_accounts(seed: Seed) -> None:
         assert created[key.user_arn] <= utc_moment(key.create_date) <= used <= NOW
 
 
-@pytest.mark.parametrize("values", [{"accounts": 0}, {"users": 2}, {"keys_per_100_users": 201}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"accounts": 0},
+        {"users": 2},
+        {"keys_per_100_users": 201},
+        {"denied": 3},
+        {"denied": -1},
+        {"suspended": 2},
+        {"closing": 1, "accounts": 2},
+        {"denied": 8, "suspended": 1, "closing": 1, "accounts": 10},
+        {"suspended": 1, "organization": False},
+    ],
+)
 def test_impossible_seed_is_refused(values: dict[str, Any]) -> None:
-    """A seed without accounts, without a user for each, or with more than two keys each is refused."""
+    """A seed is refused that lacks accounts or users for them, has too many keys, or accounts left over for a state."""
     with pytest.raises(ValueError, match=r"seed|keys"):
         Seed(**values)
+
+
+@given(
+    seed=st.builds(
+        Seed,
+        number=st.integers(),
+        accounts=st.integers(10, 200),
+        users=st.just(200),
+        denied=st.integers(0, 3),
+        suspended=st.integers(0, 3),
+        closing=st.integers(0, 3),
+    )
+)
+def test_any_organization_is_as_asked_for(seed: Seed) -> None:
+    """However many accounts are of each state, the first two are active, and nobody is in those that none enters."""
+    population = populate(seed, NOW)
+    members = population.organization
+    states = Counter(each.state for each in members)
+
+    assert tuple(each.id for each in members) == population.accounts
+    assert (states["SUSPENDED"], states["PENDING_CLOSURE"]) == (seed.suspended, seed.closing)
+    assert [each.name for each in members[:2]] == ["security-audit", "management"]
+    assert [members[0].state, members[1].state, members[0].denied] == ["ACTIVE", "ACTIVE", None]
+    assert len({each.name for each in members}) == len({each.email for each in members}) == seed.accounts
+    assert {user.account for user in population.users} == {each.id for each in members if each.state == "ACTIVE"}
+    assert {each.id: each.denied for each in members if each.denied} == population.denied
+    assert len(population.denied) == seed.denied
+
+
+def test_states_change_no_random_choice() -> None:
+    """Which accounts deny the audit, and whether there is an organisation, changes nothing of users and keys."""
+    plain, denied = populate(Seed(), NOW), populate(Seed(denied=2), NOW)
+    alone = populate(Seed(organization=False), NOW)
+
+    assert (plain.accounts, plain.users, plain.keys) == (denied.accounts, denied.users, denied.keys)
+    assert (plain.accounts, plain.users, plain.keys) == (alone.accounts, alone.users, alone.keys)
+    assert alone.organization == ()
+
+
+@given(account=st.integers(0, 10**12 - 1), number=st.integers(0, 2**RANDOM_BITS - 1))
+def test_account_can_be_read_in_a_key_id(account: int, number: int) -> None:
+    """The id of an access key tells its account."""
+    assert account_in(key_id_of(f"{account:012d}", number)) == f"{account:012d}"
+
+
+@pytest.mark.parametrize("key_id", ["", "AKIA", "AKIA" + "1" * 16, "AKIA" + "é" * 16, "A" * 21])
+def test_other_ids_tell_no_account(key_id: str) -> None:
+    """What is not made as ids of access keys are tells no account."""
+    assert account_in(key_id) is None
