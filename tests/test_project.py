@@ -62,7 +62,7 @@ def default_cloud() -> Any:  # noqa: ANN401 - a generator fixture
 
 def test_readme_shows_what_the_demo_prints(default_cloud: LocalCloud) -> None:
     """The keys in the README's output are those that the demo's local cloud is seeded with."""
-    shown = re.findall(r"^ *(\d+) +\S+  (\S+)  (\S+) +(\d{12})  (\S+) ", block("demo"), re.MULTILINE)
+    shown = re.findall(r"^ *(\d+) +\S+  (\S+)  (\S+) +(\d{12})  (\S+)(?: |$)", block("demo"), re.MULTILINE)
     seeded = {
         (f"{key.access_key_id[:4]}...{key.access_key_id[-4:]}", key.status, key.account, key.user)
         for key in default_cloud.keys()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from keywatch.errors import ExtractionIncompleteError
+from keywatch.errors import ConfigurationError, ExtractionIncompleteError
 from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
 from keywatch_airflow import access_key_report as steps
 from keywatch_airflow.report_params import ReportParams
@@ -84,6 +84,58 @@ def test_list_accounts_takes_the_connections_own_when_none_is_named(cloud: Local
     (batch,) = steps.list_accounts(params, RUN_ID)
 
     assert [{"id": cloud.aws.account_id, "name": None}] == batch["accounts"]
+
+
+def test_organization_is_audited_without_an_access_key(
+    cloud: LocalCloud, params: ReportParams, connect: Connect, aws_by_certificate: dict[str, Any]
+) -> None:
+    """Every account of the organisation is read, by its name, by a certificate alone, and excluded ones are skipped."""
+    connect("aws_audit", aws_by_certificate)
+    own, member = cloud.aws.organization
+    params |= {"organization": True, "accounts": None, "exclude": [own.id], "batch_size": 20}
+
+    (batch,) = steps.list_accounts(params, RUN_ID)
+    published = steps.publish([batch], audit(batch, params), params, RUN_ID)
+
+    assert [{"id": member.id, "name": member.name}] == batch["accounts"]
+    assert {own.id: "skipped", member.id: "ok"} == statuses(cloud)
+    assert (published["complete"], published["accounts"]) == (True, {"ok": 1, "skipped": 1})
+
+
+def test_named_accounts_of_the_organization_get_their_names(cloud: LocalCloud, params: ReportParams) -> None:
+    """With both, the list says which accounts of the organisation are audited."""
+    own, _ = cloud.aws.organization
+    params |= {"organization": True, "accounts": [own.id]}
+
+    (batch,) = steps.list_accounts(params, RUN_ID)
+
+    assert [{"id": own.id, "name": own.name}] == batch["accounts"]
+
+
+@pytest.mark.parametrize("organization", [True, False])
+def test_other_accounts_need_a_role(
+    cloud: LocalCloud,
+    params: ReportParams,
+    organization: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """An account that is not the connection's own cannot be entered without a role, which is said first."""
+    params |= {"organization": organization, "role_name": None}
+
+    with pytest.raises(ConfigurationError, match=rf"{cloud.aws.account_ids[1]} can only be entered as a role"):
+        steps.list_accounts(params, RUN_ID)
+
+
+def test_report_mode_marks_what_the_report_says(cloud: LocalCloud, params: ReportParams) -> None:
+    """The parameter reaches IAM: rows that need no question say so."""
+    cloud.set_report(takes_seconds=0)
+    params |= {"lookup": "report", "batch_size": 20}
+
+    (batch,) = steps.list_accounts(params, RUN_ID)
+    audit(batch, params)
+
+    sources = [row["LastUsedSource_s"] for row in cloud.rows(KEYS_TABLE, cloud.second_workspace)]
+    assert {"report", "exact"} == set(sources)
+    assert len(cloud.requests(action="GetAccessKeyLastUsed")) < len(cloud.keys()) / 2
 
 
 def test_list_accounts_begins_the_staging_of_the_run(params: ReportParams, staging: Path) -> None:

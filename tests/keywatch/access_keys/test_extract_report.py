@@ -106,8 +106,8 @@ def test_report_differs_by_no_more_than_its_age(iam: IAMClient, peopled_cloud: L
     read(iam, peopled_cloud)
     made = datetime.now(UTC)
     used = [key for key in peopled_cloud.keys() if key.status == "Active"][:10]
-    for key in used:
-        peopled_cloud.use_key(key.access_key_id, region="eu-west-3", service="sqs")
+    for each in used:
+        peopled_cloud.use_key(each.access_key_id, region="eu-west-3", service="sqs")
 
     report, after = read(iam, peopled_cloud), read(iam, peopled_cloud, "exact")
 
