@@ -1,14 +1,10 @@
 """Memory does not grow with the number of keys: the peaks of 100,000 and of 1,000,000 records, side by side.
 
-Three ways are measured, each in a fresh process, with the limit in use and with 1,000,000 bytes:
+What runs is measured, each time in a fresh process: raw rows lie in a staged file, `transform_batch` makes the file of
+records, `deliver` sends it, four chunks in flight, to a destination of the Data Collector's limits that signs, counts
+and accepts at once; or after a second, as over a network, so that four bodies really are in memory at once.
 
-- `stream`: raw rows, made lazily -> record -> JSON -> chunk -> body -> SharedKey signature. No file, no thread.
-- `staged`: what runs. Raw rows lie in a staged file, `transform_batch` makes the file of records, `deliver` sends it,
-  four chunks in flight, to a destination that signs, counts and accepts at once.
-- `staged, slow answers`: the same, but each body is accepted after a second, as over a network, so that four bodies
-  really are in memory at once. Only with the default limit, where that is most.
-
-The row `baseline` is a process that imports the same modules and does nothing.
+The row `imports only` is a process that imports the same modules and does nothing.
 """
 
 from __future__ import annotations
@@ -20,123 +16,93 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks.harness import Demand, Row, in_fresh_process, report
+from tests.benchmarks.harness import (
+    Demand,
+    Figure,
+    Measured,
+    Note,
+    Row,
+    Stopwatch,
+    in_fresh_process,
+    report,
+    stopwatch,
+)
+from tests.benchmarks.records import ACCOUNT, RUN_ID, SNAPSHOT, raw_rows
 
 if TYPE_CHECKING:
-    from keywatch.access_keys.record import RawAccessKey
     from keywatch.log_analytics.destination import Limits, Sent
     from keywatch.log_analytics.shared_key import SharedKey
     from keywatch.pipeline.folders import RunFolder
     from keywatch.pipeline.manifests import ExtractedBatch
 
 NAME: Final = "memory"
+TITLE: Final = "transforming staged rows and sending them to the Data Collector, signed"
 SIZES: Final = (100_000, 1_000_000)
 MOST_GROWTH: Final = 1.3
 """Peak memory of the larger size may be this many times that of the smaller one."""
-DATA_COLLECTOR_LIMIT: Final = 29_000_000
 DEFAULT_LIMIT: Final = 5_000_000
 """The Data Collector's usual; its module is not imported here: a child's peak counts its parent's memory."""
 SMALL_LIMIT: Final = 1_000_000
 IN_FLIGHT: Final = 4
 SLOW_SECONDS: Final = 1.0
-ACCOUNT: Final = "123456789012"
-RUN_ID: Final = "scheduled__2026-10-01T00:00:00+00:00"
-SNAPSHOT: Final = datetime(2026, 10, 1, tzinfo=UTC)
-SNAPSHOT_TEXT: Final = "2026-10-01T00:00:00Z"
+SNAPSHOT_TEXT: Final = SNAPSHOT.strftime("%Y-%m-%dT%H:%M:%SZ")
 
-CASES: Final = (
-    ("stream", DATA_COLLECTOR_LIMIT),
-    ("stream", SMALL_LIMIT),
-    ("staged", DEFAULT_LIMIT),
-    ("staged", SMALL_LIMIT),
-    ("staged, slow answers", DEFAULT_LIMIT),
-)
+AT_ONCE: Final = "answers at once"
+SLOWLY: Final = "answers after 1 s"
+CASES: Final = ((AT_ONCE, DEFAULT_LIMIT), (AT_ONCE, SMALL_LIMIT), (SLOWLY, DEFAULT_LIMIT))
 
 
-def benchmark() -> Iterator[Row]:
+def benchmark() -> Iterator[Note | Row]:
     """Measure every case with both sizes."""
-    bare = in_fresh_process(__name__, "baseline", "0", "0")
-    yield Row(NAME, "baseline: imports only", 0, bare.seconds, bare.peak_mb)
+    bare = in_fresh_process(__name__, "imports only", "0", "0")
+    yield Row("imports only", {"records": None, "seconds": None, "records/s": None, "peak MB": bare.peak_mb})
     for way, limit in CASES:
         smaller, larger = (in_fresh_process(__name__, way, str(limit), str(size)) for size in SIZES)
-        case = f"{way}; chunks of {limit:,} bytes"
-        yield Row(NAME, case, SIZES[0], smaller.seconds, smaller.peak_mb)
-        growth = Demand("1,000,000 : 100,000 =", larger.peak_mb / smaller.peak_mb, MOST_GROWTH)
-        yield Row(NAME, case, SIZES[1], larger.seconds, larger.peak_mb, growth)
+        case = f"chunks of {limit / 1_000_000:g} MB, {way}"
+        yield Row(f"{case}, {SIZES[0]:,}", _figures(SIZES[0], smaller))
+        growth = Demand(f"peak memory, of that of {SIZES[0]:,}", larger.peak_mb / smaller.peak_mb, MOST_GROWTH)
+        yield Row(f"{case}, {SIZES[1]:,}", _figures(SIZES[1], larger), (growth,))
 
 
-def raw_rows(count: int) -> Iterator[RawAccessKey]:
-    """Make raw rows as `extract` stages them, one at a time."""
-    for number in range(count):
-        name = f"{'jürgen' if number % 7 == 0 else 'service'}.{number:07d}@example.com"
-        used = number % 3 != 0
-        yield {
-            "account_name": "production",
-            "user_name": name,
-            "user_arn": f"arn:aws:iam::{ACCOUNT}:user/engineering/{name}",
-            "access_key_id": f"AKIA...{number % 10_000:04d}",
-            "slot": 1,
-            "status": "Active" if number % 5 else "Inactive",
-            "create_date": (SNAPSHOT - timedelta(hours=number % 40_000)).isoformat(),
-            "last_used_date": SNAPSHOT_TEXT if used else None,
-            "last_used_region": "eu-central-1" if used else "N/A",
-            "last_used_service": "s3" if used else "N/A",
-            "last_used_source": "exact",
-            "snapshot_time": SNAPSHOT_TEXT,
-        }
+def _figures(size: int, measured: Measured) -> dict[str, Figure]:
+    return {
+        "records": size,
+        "seconds": measured.seconds,
+        "records/s": size / measured.seconds,
+        "peak MB": measured.peak_mb,
+    }
 
 
-def stream(limit: int, count: int) -> float:
-    """Transform, pack and sign without a file; return the seconds that took."""
-    from keywatch.access_keys.transform import transform_row
-    from keywatch.log_analytics.chunk import Chunk, pack
-    from keywatch.log_analytics.gauge import BodyGauge
-    from keywatch.staging import encode
-
-    destination = SigningDestination()
-    began = time.monotonic()
-    records = enumerate(encode(transform_row(raw, RUN_ID)) for raw in raw_rows(count))
-    packed = 0
-    for chunk in pack(records, BodyGauge(limit)):
-        assert isinstance(chunk, Chunk)
-        destination.send(chunk.body())
-        packed += chunk.count
-    assert packed == count
-    return time.monotonic() - began
-
-
-def staged(limit: int, count: int, answer_seconds: float = 0.0) -> float:
-    """Transform and deliver staged files; return the seconds that took, without making the raw rows."""
+def staged(limit: int, count: int, answer_seconds: float = 0.0) -> Stopwatch:
+    """Transform and deliver staged files; making the raw rows is not timed."""
     from keywatch.log_analytics.delivery import deliver
     from keywatch.pipeline.folders import RunFolder
     from keywatch.pipeline.transform import transform_batch
 
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder), RUN_ID)
-        extracted = stage(run, count)
+        extracted = stage_raw(run, count)
         destination = SigningDestination(answer_seconds)
-        began = time.monotonic()
-        transform_batch(extracted, run)
-        batch = run.batch(0)
-        done = deliver(
-            batch.records, batch.receipts(destination), destination, reject=print, limit=limit, in_flight=IN_FLIGHT
-        )
-        seconds = time.monotonic() - began
+        with stopwatch() as watch:
+            transform_batch(extracted, run)
+            batch = run.batch(0)
+            receipts = batch.receipts(destination)
+            done = deliver(batch.records, receipts, destination, reject=print, limit=limit, in_flight=IN_FLIGHT)
     assert done.accepted == count
-    return seconds
+    return watch
 
 
-def baseline(limit: int, count: int) -> float:
+def imports_only(limit: int, count: int) -> Stopwatch:
     """Import what the others import, and do nothing."""
     from keywatch.log_analytics import data_collector
     from keywatch.pipeline import load, transform
 
     del data_collector, load, transform, limit, count
-    return 0.0
+    return Stopwatch()
 
 
 class SigningDestination:
@@ -187,7 +153,7 @@ def new_key() -> SharedKey:
     return SharedKey(str(uuid.uuid4()), base64.b64encode(secrets.token_bytes(64)).decode())
 
 
-def stage(run: RunFolder[Path], count: int) -> ExtractedBatch:
+def stage_raw(run: RunFolder[Path], count: int) -> ExtractedBatch:
     """Stage an account's raw rows, as `extract` does."""
     from keywatch.pipeline.manifests import AccountOutcome, AccountRef, Batch, ExtractedBatch
     from keywatch.staging import encode, line_writer
@@ -202,6 +168,7 @@ def stage(run: RunFolder[Path], count: int) -> ExtractedBatch:
             id=ACCOUNT,
             name=None,
             status="ok",
+            action=None,
             reason=None,
             users=count,
             keys=count,
@@ -214,11 +181,10 @@ def stage(run: RunFolder[Path], count: int) -> ExtractedBatch:
     return ExtractedBatch(batch=batch, keys=count)
 
 
-WAYS: Final[dict[str, Callable[[int, int], float]]] = {
-    "baseline": baseline,
-    "stream": stream,
-    "staged": staged,
-    "staged, slow answers": lambda limit, count: staged(limit, count, SLOW_SECONDS),
+WAYS: Final[dict[str, Callable[[int, int], Stopwatch]]] = {
+    "imports only": imports_only,
+    AT_ONCE: staged,
+    SLOWLY: lambda limit, count: staged(limit, count, SLOW_SECONDS),
 }
 
 
