@@ -412,6 +412,16 @@ def test_any_other_character_is_refused(cloud: LocalCloud, aws: Aws, data: st.Da
     assert put.send(Authorization=right[:position] + other + right[position + 1 :]).status_code in {400, 403}
 
 
+@given(key=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_key_and_prefix_is_signed_for(cloud: LocalCloud, aws: Aws, key: str) -> None:
+    """Whatever characters a key or a prefix is made of, botocore's signature for it fits."""
+    s3 = client(cloud, aws.auditor)
+
+    assert refusal(s3.head_object, Bucket=cloud.aws.bucket, Key=f"k{key}") == (404, "404")
+    assert keys_of(s3, cloud.aws.bucket, Prefix=key) == []
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
