@@ -56,5 +56,9 @@ class AwsControls(ABC):
         """Change the trust policy of an account's audit role."""
         self._change_aws("set_role_trust", account=account, document=document)
 
+    def session_secrets(self) -> list[str]:
+        """List the access key ids, secret access keys and tokens of all sessions of roles since the last reset."""
+        return list(self._ask("POST", "/aws/session_secrets", body={}))
+
     def _change_aws(self, verb: str, **body: Any) -> None:  # noqa: ANN401 - JSON
         self._ask("POST", f"/aws/{verb}", body=body)

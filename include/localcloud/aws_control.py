@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from localcloud.aws_clock import CLOCK
+from localcloud.aws_sessions import secrets_of_sessions
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -42,7 +43,12 @@ def set_role_trust(cloud: Cloud, body: Body) -> None:
     cloud.accounts.set_role_trust(body["account"], json.dumps(body["document"]))
 
 
-VERBS: Final[dict[str, Callable[[Cloud, Body], None]]] = {
-    each.__name__: each for each in (set_clock, set_session_lifetime, change_profile, set_role_trust)
+def session_secrets(cloud: Cloud, _: Body) -> list[str]:
+    """List the access key ids, secret access keys and tokens of all sessions that were opened."""
+    return list(secrets_of_sessions(cloud.population.accounts))
+
+
+VERBS: Final[dict[str, Callable[[Cloud, Body], Any]]] = {
+    each.__name__: each for each in (set_clock, set_session_lifetime, change_profile, set_role_trust, session_secrets)
 }
 """By name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from moto.sts.models import sts_backends
@@ -44,6 +45,13 @@ def open_session(
 def session_of(account: str, access_key_id: str) -> Any:  # noqa: ANN401 - moto has no types
     """Give moto's record of a session of an account; None if the key belongs to none."""
     return sts_backends[account][PARTITION].get_assumed_role_from_access_key(access_key_id)
+
+
+def secrets_of_sessions(accounts: Iterable[str]) -> Iterator[str]:
+    """List the access key id, the secret access key and the token of every session of some accounts."""
+    for account in accounts:
+        for session in sts_backends[account][PARTITION].assumed_roles:
+            yield from (session.access_key_id, session.secret_access_key, session.session_token)
 
 
 def source_identity_of(session: Any) -> str | None:  # noqa: ANN401 - moto has no types

@@ -29,6 +29,7 @@ from localcloud.roles_anywhere_errors import (
     PROFILE_DISABLED,
     ROLE_NOT_LISTED,
     THROTTLED,
+    TRUST_ANCHOR_DISABLED,
     UNABLE_TO_ASSUME,
     RefusedSessionError,
     denied,
@@ -80,7 +81,8 @@ class RolesAnywhere:
         self.reset()
 
     def reset(self) -> None:
-        """Bring the profile back to what it was."""
+        """Bring trust anchor and profile back to what they were."""
+        self.trust_anchor_enabled = True
         policy = session_policy(self._accounts.bucket)
         self.profile = Profile(enabled=True, role_arns=(self._accounts.audit_role_arn,), session_policy=policy)
 
@@ -146,6 +148,8 @@ class RolesAnywhere:
     def _check_resources(self, wanted: SessionRequest) -> None:
         if wanted.trust_anchor_arn != self._accounts.trust_anchor_arn:
             raise RefusedSessionError(NOT_FOUND, NO_TRUST_ANCHOR)
+        if not self.trust_anchor_enabled:
+            raise denied(TRUST_ANCHOR_DISABLED)
         if wanted.profile_arn != self._accounts.profile_arn:
             raise denied(NO_PROFILE)
         if not self.profile.enabled:

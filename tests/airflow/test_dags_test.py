@@ -34,9 +34,8 @@ class Finished:
 
 
 def dags_test(home: Home, **params: object) -> Finished:
-    """Run the DAG over every account."""
-    aws = home.cloud.aws
-    conf = {"accounts": aws.account_ids, "role_name": aws.role_name, **params}
+    """Run the DAG over the whole organisation."""
+    conf = {"organization": True, "role_name": home.cloud.aws.role_name, **params}
     home.cloud.reset()
     process = airflow(home.env, "dags", "test", DAG_ID, "-c", json.dumps(conf), capture_output=True)
     chunks = [r for r in home.cloud.requests(action="POST logs") if f"{r.log_type}_CL" == KEYS_TABLE]
@@ -67,7 +66,9 @@ def assert_rows_equal_keys(cloud: LocalCloud) -> None:
     rows, audit = cloud.rows(KEYS_TABLE), cloud.rows(AUDIT_TABLE)
     assert {row["account_number_s"] for row in audit if row["Status_s"] == "ok"} == set(cloud.aws.account_ids)
     read_at = {row["account_number_s"]: row["SnapshotTime_t"] for row in audit}
-    assert expected_rows(cloud.keys(), cloud.root_keys(), read_at, rows[0]["RunId_s"], declared=True) == stored(rows)
+    names = {each.id: each.name for each in cloud.aws.organization}
+    expected = expected_rows(cloud.keys(), cloud.root_keys(), read_at, rows[0]["RunId_s"], names, declared=True)
+    assert expected == stored(rows)
 
 
 def test_small_chunks_store_every_key_once(at_debug: Finished) -> None:
@@ -143,19 +144,21 @@ def test_debug_run_leaves_no_credential_of_azure_anywhere(at_debug: Finished) ->
     assert found == []
 
 
-def test_debug_run_shows_no_secret_key_of_aws(at_debug: Finished) -> None:
-    """After a run at DEBUG level, no file holds the AWS secret key, but for one line of Airflow.
+def test_debug_run_leaves_no_session_of_aws_anywhere(at_debug: Finished) -> None:
+    """After a run at DEBUG level by IAM Roles Anywhere, no file holds the key id, secret or token of any session."""
+    secrets = [secret.encode() for secret in at_debug.home.cloud.session_secrets()]
 
-    `airflow dags test` prints at DEBUG what it is told to mask (`MaskSecret`), in its own output alone.
-    """
-    secret = str(at_debug.home.cloud.aws.secret_access_key).encode()
     found = [
-        (path.name, line[:80])
-        for path, content in at_debug.home.files()
-        for line in content.splitlines()
-        if secret in line and b"msg=MaskSecret(" not in line
+        (path.name, secret[:4]) for path, content in at_debug.home.files() for secret in secrets if secret in content
     ]
+
+    assert len(secrets) == 3 * len(at_debug.home.cloud.aws.account_ids)
     assert found == []
+
+
+def test_debug_run_leaves_no_signature_of_a_session_request(at_debug: Finished) -> None:
+    """What would open a session, a signed CreateSession request, is in no file either."""
+    assert [path.name for path, content in at_debug.home.files() if b"AWS4-X509-RSA-SHA256" in content] == []
 
 
 def test_xcom_holds_small_manifests_only(at_debug: Finished) -> None:
