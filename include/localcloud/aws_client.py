@@ -52,6 +52,10 @@ class AwsControls(ABC):
             accepts_session_name=accepts_session_name,
         )
 
+    def set_trust_anchor_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - reads well at the call
+        """Enable or disable the trust anchor of IAM Roles Anywhere."""
+        self._change_aws("set_trust_anchor_enabled", enabled=enabled)
+
     def set_role_trust(self, account: str, document: Mapping[str, Any]) -> None:
         """Change the trust policy of an account's audit role."""
         self._change_aws("set_role_trust", account=account, document=document)

@@ -38,6 +38,11 @@ def change_profile(cloud: Cloud, body: Body) -> None:
     )
 
 
+def set_trust_anchor_enabled(cloud: Cloud, body: Body) -> None:
+    """Enable or disable the trust anchor of IAM Roles Anywhere."""
+    cloud.roles_anywhere.trust_anchor_enabled = bool(body["enabled"])
+
+
 def set_role_trust(cloud: Cloud, body: Body) -> None:
     """Change whom the audit role of an account trusts."""
     cloud.accounts.set_role_trust(body["account"], json.dumps(body["document"]))
@@ -49,6 +54,14 @@ def session_secrets(cloud: Cloud, _: Body) -> list[str]:
 
 
 VERBS: Final[dict[str, Callable[[Cloud, Body], Any]]] = {
-    each.__name__: each for each in (set_clock, set_session_lifetime, change_profile, set_role_trust, session_secrets)
+    each.__name__: each
+    for each in (
+        set_clock,
+        set_session_lifetime,
+        change_profile,
+        set_trust_anchor_enabled,
+        set_role_trust,
+        session_secrets,
+    )
 }
 """By name."""

@@ -440,6 +440,17 @@ def test_disabled_profile_gives_nothing(cloud: LocalCloud, right: CreateSession)
     assert right.send().status_code == 201
 
 
+def test_disabled_trust_anchor_lets_nobody_in(cloud: LocalCloud, right: CreateSession) -> None:
+    """A trust anchor that is disabled gives no sessions, until it is enabled again."""
+    cloud.set_trust_anchor_enabled(False)
+
+    assert refused(right.send()) == (*DENIED, "Specified Trust Anchor is disabled.")
+
+    cloud.set_trust_anchor_enabled(True)
+
+    assert right.send().status_code == 201
+
+
 def test_role_must_be_in_the_profile(cloud: LocalCloud, right: CreateSession) -> None:
     """A role that the profile does not list is refused, and so is the audit role once it is taken out."""
     other = cloud.aws.role_arn(cloud.aws.account_ids[1])
@@ -542,6 +553,7 @@ def test_condition_that_does_not_hold_keeps_out(
 def test_reset_brings_profile_and_trust_back(cloud: LocalCloud, right: CreateSession) -> None:
     """After a reset the profile is enabled, the role trusts again, the clock is right, and sessions last."""
     cloud.change_profile(enabled=False, role_arns=[])
+    cloud.set_trust_anchor_enabled(False)
     trust_with(cloud, Principal={"Service": "ec2.amazonaws.com"})
     cloud.set_aws_clock(5000)
     cloud.set_session_lifetime(1)
