@@ -28,6 +28,8 @@ TITLE: Final = "sending records to the Logs Ingestion API"
 ENDPOINT: Final = "tests.benchmarks.ingestion_endpoint"
 STRICT: Final = "tests.benchmarks.load_strictly"
 SIZES: Final = (100_000, 1_000_000)
+CASES: Final = ((0.0, SIZES[0]), (0.0, SIZES[1]), (0.1, SIZES[0]))
+"""Latency in seconds, and records. How soon the real service, far away, answers is unverified."""
 STRICT_SIZE: Final = 100_000
 SDK: Final = "azure-monitor-ingestion"
 PACKINGS: Final = ("documented", "wire")
@@ -42,21 +44,23 @@ def benchmark() -> Iterator[Note | Row]:
     yield Note("Bytes are those of requests with their heads, inside TLS. The endpoint stores nothing.")
     with tempfile.TemporaryDirectory() as folder, Served(ENDPOINT, f"{folder}/ca.pem") as endpoint:
         peaks: dict[str, float] = {}
-        for size in SIZES:
-            base = _measure(endpoint, SDK, size)
-            yield _row(SDK, size, base, ())
+        for latency, size in CASES:
+            when = f"{size:,}, answers {f'after {latency * 1_000:.0f} ms' if latency else 'at once'}"
+            base = _measure(endpoint, SDK, size, latency)
+            yield _row(f"{SDK}, {when}", size, base, ())
             for packing in PACKINGS:
-                ours = _measure(endpoint, packing, size)
-                growth = ours[0].peak_mb / peaks[packing] if packing in peaks else None
-                yield _row(f"this project, {packing}", size, ours, tuple(_demands(packing, ours, base, growth)))
+                ours = _measure(endpoint, packing, size, latency)
+                growth = ours[0].peak_mb / peaks[packing] if size != SIZES[0] else None
+                demands = tuple(_demands(packing, ours, base, growth))
+                yield _row(f"this project, {packing}, {when}", size, ours, demands)
                 peaks.setdefault(packing, ours[0].peak_mb)
     yield Note("Strict: the local cloud's endpoint, which checks tokens, sizes and columns and stores every row.")
     for way in (SDK, *PACKINGS):
         yield _strict_row(way)
 
 
-def _measure(endpoint: Served, way: str, size: int) -> tuple[Measured, dict[str, Any]]:
-    endpoint.set()
+def _measure(endpoint: Served, way: str, size: int, latency: float) -> tuple[Measured, dict[str, Any]]:
+    endpoint.set(latency=latency)
     measured = in_fresh_process(__name__, way, str(size), endpoint.url, endpoint.told["ca_file"])
     return measured, endpoint.counts()
 
@@ -72,7 +76,7 @@ def _row(case: str, size: int, of: tuple[Measured, dict[str, Any]], demands: tup
         "CPU s": measured.cpu_seconds,
         "peak MB": measured.peak_mb,
     }
-    return Row(f"{case}, {size:,}", figures, demands)
+    return Row(case, figures, demands)
 
 
 def _demands(
@@ -93,7 +97,7 @@ def _strict_row(way: str) -> Row:
     found = measured.more
     counts = {"requests": found["requests"], "bytes": found["bytes"]}
     demands = (Demand("rows missing", found["missing"], 0), Demand("rows too many", found["surplus"], 0))
-    return _row(f"strict: {way}", STRICT_SIZE, (measured, counts), demands)
+    return _row(f"strict: {way}, {STRICT_SIZE:,}", STRICT_SIZE, (measured, counts), demands)
 
 
 class StaticCredential:

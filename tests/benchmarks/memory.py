@@ -44,28 +44,25 @@ TITLE: Final = "transforming staged rows and sending them to the Data Collector,
 SIZES: Final = (100_000, 1_000_000)
 MOST_GROWTH: Final = 1.3
 """Peak memory of the larger size may be this many times that of the smaller one."""
-DEFAULT_LIMIT: Final = 5_000_000
-"""The Data Collector's usual; its module is not imported here: a child's peak counts its parent's memory."""
-SMALL_LIMIT: Final = 1_000_000
 IN_FLIGHT: Final = 4
 SLOW_SECONDS: Final = 1.0
 SNAPSHOT_TEXT: Final = SNAPSHOT.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 AT_ONCE: Final = "answers at once"
 SLOWLY: Final = "answers after 1 s"
-CASES: Final = ((AT_ONCE, DEFAULT_LIMIT), (AT_ONCE, SMALL_LIMIT), (SLOWLY, DEFAULT_LIMIT))
+CASES: Final = (AT_ONCE, SLOWLY)
 
 
 def benchmark() -> Iterator[Note | Row]:
     """Measure every case with both sizes."""
-    bare = in_fresh_process(__name__, "imports only", "0", "0")
+    bare = in_fresh_process(__name__, "imports only", "0")
+    yield Note("Chunks of the Data Collector's usual size, four in flight.")
     yield Row("imports only", {"records": None, "seconds": None, "records/s": None, "peak MB": bare.peak_mb})
-    for way, limit in CASES:
-        smaller, larger = (in_fresh_process(__name__, way, str(limit), str(size)) for size in SIZES)
-        case = f"chunks of {limit / 1_000_000:g} MB, {way}"
-        yield Row(f"{case}, {SIZES[0]:,}", _figures(SIZES[0], smaller))
+    for way in CASES:
+        smaller, larger = (in_fresh_process(__name__, way, str(size)) for size in SIZES)
+        yield Row(f"{way}, {SIZES[0]:,}", _figures(SIZES[0], smaller))
         growth = Demand(f"peak memory, of that of {SIZES[0]:,}", larger.peak_mb / smaller.peak_mb, MOST_GROWTH)
-        yield Row(f"{case}, {SIZES[1]:,}", _figures(SIZES[1], larger), (growth,))
+        yield Row(f"{way}, {SIZES[1]:,}", _figures(SIZES[1], larger), (growth,))
 
 
 def _figures(size: int, measured: Measured) -> dict[str, Figure]:
@@ -77,7 +74,7 @@ def _figures(size: int, measured: Measured) -> dict[str, Figure]:
     }
 
 
-def staged(limit: int, count: int, answer_seconds: float = 0.0) -> Stopwatch:
+def staged(count: int, answer_seconds: float = 0.0) -> Stopwatch:
     """Transform and deliver staged files; making the raw rows is not timed."""
     from keywatch.log_analytics.delivery import deliver
     from keywatch.pipeline.folders import RunFolder
@@ -91,17 +88,17 @@ def staged(limit: int, count: int, answer_seconds: float = 0.0) -> Stopwatch:
             transform_batch(extracted, run)
             batch = run.batch(0)
             receipts = batch.receipts(destination)
-            done = deliver(batch.records, receipts, destination, reject=print, limit=limit, in_flight=IN_FLIGHT)
+            done = deliver(batch.records, receipts, destination, reject=print, in_flight=IN_FLIGHT)
     assert done.accepted == count
     return watch
 
 
-def imports_only(limit: int, count: int) -> Stopwatch:
+def imports_only(count: int) -> Stopwatch:
     """Import what the others import, and do nothing."""
     from keywatch.log_analytics import data_collector
     from keywatch.pipeline import load, transform
 
-    del data_collector, load, transform, limit, count
+    del data_collector, load, transform, count
     return Stopwatch()
 
 
@@ -181,16 +178,16 @@ def stage_raw(run: RunFolder[Path], count: int) -> ExtractedBatch:
     return ExtractedBatch(batch=batch, keys=count)
 
 
-WAYS: Final[dict[str, Callable[[int, int], Stopwatch]]] = {
+WAYS: Final[dict[str, Callable[[int], Stopwatch]]] = {
     "imports only": imports_only,
     AT_ONCE: staged,
-    SLOWLY: lambda limit, count: staged(limit, count, SLOW_SECONDS),
+    SLOWLY: lambda count: staged(count, SLOW_SECONDS),
 }
 
 
-def main(way: str, limit: str, count: str) -> None:
+def main(way: str, count: str) -> None:
     """Measure one case, in this process."""
-    report(WAYS[way](int(limit), int(count)))
+    report(WAYS[way](int(count)))
 
 
 if __name__ == "__main__":
