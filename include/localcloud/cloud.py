@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud import kql
-from localcloud.aws import Aws
-from localcloud.aws_backend import Accounts
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_sessions import REGION
+from localcloud.aws.accounts import Accounts
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.iam_sts import Aws
+from localcloud.aws.organizations import Organizations
+from localcloud.aws.population import ROLE, populate
+from localcloud.aws.roles_anywhere import RolesAnywhere
+from localcloud.aws.s3 import S3
+from localcloud.aws.sessions import REGION
 from localcloud.azure.cloud import Azure
 from localcloud.data_collection import DataCollection
 from localcloud.data_collector import DataCollector
 from localcloud.faults import Faults
 from localcloud.logs_ingestion import LogsIngestion, new_access
 from localcloud.model import AwsAccess, Seed, Workspace
-from localcloud.organizations import Organizations
-from localcloud.population import ROLE, populate
 from localcloud.request_log import RequestLog
-from localcloud.roles_anywhere import RolesAnywhere
-from localcloud.s3 import S3
 from localcloud.store import Store
 
 if TYPE_CHECKING:

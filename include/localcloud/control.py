@@ -10,7 +10,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from localcloud import accounts_control, aws_control
+from localcloud.aws import accounts_control
+from localcloud.aws import control as aws_control
 from localcloud.azure.control import VERBS
 from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
 from localcloud.kql import KqlError

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.aws_policies import allows, matches
-from localcloud.aws_trust import Caller, trusts
+from localcloud.aws.policies import allows, matches
+from localcloud.aws.trust import Caller, trusts
 
 ACTION, RESOURCE = "s3:GetObject", "arn:aws:s3:::bucket/key"
 STATEMENTS = st.builds(

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud import Seed
-from localcloud.aws_key_ids import RANDOM_BITS, account_in, key_id_of
+from localcloud.aws.key_ids import RANDOM_BITS, account_in, key_id_of
+from localcloud.aws.population import ODD_NAMES, Population, populate
 from localcloud.model import utc_moment
-from localcloud.population import ODD_NAMES, Population, populate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

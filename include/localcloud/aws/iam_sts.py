@@ -10,17 +10,17 @@ from urllib.parse import parse_qsl
 from botocore.model import OperationNotFoundError
 from moto.core.request import Request as MotoRequest
 
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_errors import RefusedError, denial, error_response, resource_words
-from localcloud.aws_fronts import CALLER_KEY, IamFront, Markers, StsFront
-from localcloud.aws_xml import XML
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.errors import RefusedError, denial, error_response, resource_words
+from localcloud.aws.fronts import CALLER_KEY, IamFront, Markers, StsFront
+from localcloud.aws.moto_requests import wsgi_environ
+from localcloud.aws.xml import XML
 from localcloud.http1 import Request, Response
 from localcloud.model import Fault, FaultKind
-from localcloud.moto_requests import wsgi_environ
 from localcloud.service import Call
 
 if TYPE_CHECKING:
-    from localcloud.aws_backend import Accounts
+    from localcloud.aws.accounts import Accounts
 
 HOST = re.compile(r"iam\.amazonaws\.com|sts\.amazonaws\.com|sts\.[a-z]{2}(?:-[a-z]+)+-\d\.amazonaws\.com")
 CREDENTIAL = re.compile(

@@ -6,12 +6,12 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from localcloud.aws.organizations_seed import ACTIVE, management_account
 from localcloud.model import utc_moment
-from localcloud.organizations_seed import ACTIVE, management_account
 
 if TYPE_CHECKING:
+    from localcloud.aws.population import Population
     from localcloud.model import OrganizationAccount
-    from localcloud.population import Population
 
 STATUSES: Final = {
     "PENDING_ACTIVATION": "ACTIVE",

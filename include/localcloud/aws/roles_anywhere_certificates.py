@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
-from localcloud.roles_anywhere_errors import EXPIRED, INSUFFICIENT, UNTRUSTED, denied
+from localcloud.aws.roles_anywhere_errors import EXPIRED, INSUFFICIENT, UNTRUSTED, denied
 
 HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 """With which a certificate's signature may be made: SHA-256 or stronger."""

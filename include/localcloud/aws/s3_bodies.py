@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
+from localcloud.aws.s3_errors import S3RefusedError
 from localcloud.http1 import Request
-from localcloud.s3_errors import S3RefusedError
 
 CONTENT_HASH: Final = "x-amz-content-sha256"
 UNSIGNED: Final = "UNSIGNED-PAYLOAD"

@@ -10,9 +10,9 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from localcloud.aws_key_ids import RANDOM_BITS, key_id_of
+from localcloud.aws.key_ids import RANDOM_BITS, key_id_of
+from localcloud.aws.organizations_seed import denials, management_account, organization
 from localcloud.model import OrganizationAccount, Seed, SeededKey, SeededUser, utc_moment, utc_text
-from localcloud.organizations_seed import denials, management_account, organization
 
 AUDITOR = "keywatch-auditor"
 """The IAM user, in the first account, whose access key the audit starts from."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.sts.models import sts_backends
 
-from localcloud.aws_clock import CLOCK
+from localcloud.aws.clock import CLOCK
 
 PARTITION = "aws"
 REGION = "us-east-1"

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
+from localcloud.aws.roles_anywhere_errors import INVALID_SIGNATURE, denied
+from localcloud.aws.signature_v4 import SKEW, Signed
 from localcloud.http1 import Request
-from localcloud.roles_anywhere_errors import INVALID_SIGNATURE, denied
-from localcloud.signature_v4 import SKEW, Signed
 
 SERVICE = "rolesanywhere"
 RSA = "AWS4-X509-RSA-SHA256"

@@ -13,20 +13,20 @@ from moto.core.model_instances import reset_model_data
 from moto.iam.models import AccessKeyLastUsed, iam_backends
 from moto.s3.models import s3_backends
 
-from localcloud.aws_documents import audit_policy, document, member_policy, trust_of, trust_of_certificate
-from localcloud.aws_key_ids import account_in
-from localcloud.aws_sessions import PARTITION, REGION, account_of_role, session_of
-from localcloud.credential_report_store import CredentialReports
+from localcloud.aws.credential_report_store import CredentialReports
+from localcloud.aws.documents import audit_policy, document, member_policy, trust_of, trust_of_certificate
+from localcloud.aws.key_ids import account_in
+from localcloud.aws.organizations_members import Members
+from localcloud.aws.population import AUDITOR, ROLE
+from localcloud.aws.sessions import PARTITION, REGION, account_of_role, session_of
 from localcloud.model import utc_moment
-from localcloud.organizations_members import Members
-from localcloud.population import AUDITOR, ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from localcloud.aws.population import Population
     from localcloud.model import SeededKey, SeededUser
-    from localcloud.population import Population
 
 POLICY = "audit-access-keys"
 """Name of the policy that lets the audit do its work."""

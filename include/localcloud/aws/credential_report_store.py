@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_errors import RefusedError
-from localcloud.credential_report import credential_report
-from localcloud.population import OLDEST_DAYS
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.credential_report import credential_report
+from localcloud.aws.errors import RefusedError
+from localcloud.aws.population import OLDEST_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from localcloud.population import Population
+    from localcloud.aws.population import Population
 
 LIFETIME: Final = timedelta(hours=4)
 """How long a report is given out, and none is made in its place."""

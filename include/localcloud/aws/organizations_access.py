@@ -6,14 +6,14 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_policies import allows
-from localcloud.aws_sessions import REGION, has_ended, session_of
-from localcloud.organizations_errors import NO_PERMISSION, NOT_IN_USE, refuse
-from localcloud.signature_v4 import SKEW, Signed, hmac_signature
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.organizations_errors import NO_PERMISSION, NOT_IN_USE, refuse
+from localcloud.aws.policies import allows
+from localcloud.aws.sessions import REGION, has_ended, session_of
+from localcloud.aws.signature_v4 import SKEW, Signed, hmac_signature
 
 if TYPE_CHECKING:
-    from localcloud.aws_backend import Accounts
+    from localcloud.aws.accounts import Accounts
     from localcloud.http1 import Request
 
 SERVICE = "organizations"

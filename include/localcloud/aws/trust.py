@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.aws_policies import action_matches, as_list, matches, statements
+from localcloud.aws.policies import action_matches, as_list, matches, statements
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": str.__eq__,

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 from moto.core.request import Request as MotoRequest
 from moto.s3.responses import S3Response
 
-from localcloud.aws_fronts import CALLER_KEY, Front
-from localcloud.aws_sessions import REGION
+from localcloud.aws.fronts import CALLER_KEY, Front
+from localcloud.aws.moto_requests import wsgi_environ
+from localcloud.aws.s3_access import Gate
+from localcloud.aws.s3_bodies import check_body
+from localcloud.aws.s3_errors import XML, S3RefusedError, refusal
+from localcloud.aws.s3_operations import HOST, Operation
+from localcloud.aws.sessions import REGION
+from localcloud.aws.signature_v4 import Signed
 from localcloud.http1 import Request, Response
 from localcloud.model import Fault, FaultKind
-from localcloud.moto_requests import wsgi_environ
-from localcloud.s3_access import Gate
-from localcloud.s3_bodies import check_body
-from localcloud.s3_errors import XML, S3RefusedError, refusal
-from localcloud.s3_operations import HOST, Operation
 from localcloud.service import Call
-from localcloud.signature_v4 import Signed
 
 if TYPE_CHECKING:
-    from localcloud.aws_backend import Accounts
+    from localcloud.aws.accounts import Accounts
 
 INSIDE = f"s3.{REGION}.amazonaws.com"
 """The host that moto is told, with the bucket in the path."""

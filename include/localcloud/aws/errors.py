@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.exceptions import HTTPException
 
-from localcloud.aws_xml import XML, error_xml
+from localcloud.aws.xml import XML, error_xml
 from localcloud.http1 import Response
 
 SERVICE_FAULT = 500

@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_documents import COMMON_NAME, SERVICE, SESSION_ACTIONS, SOURCE, session_policy
-from localcloud.aws_sessions import REGION, account_of_role, open_session
-from localcloud.aws_trust import Caller, trusts
-from localcloud.http1 import Request, Response
-from localcloud.model import Fault, FaultKind
-from localcloud.roles_anywhere_certificates import check_chain, read_certificate
-from localcloud.roles_anywhere_errors import (
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.documents import COMMON_NAME, SERVICE, SESSION_ACTIONS, SOURCE, session_policy
+from localcloud.aws.roles_anywhere_certificates import check_chain, read_certificate
+from localcloud.aws.roles_anywhere_errors import (
     ACCESS_DENIED,
     NO_PROFILE,
     NO_SESSION_NAME,
@@ -35,12 +31,16 @@ from localcloud.roles_anywhere_errors import (
     denied,
     refusal,
 )
-from localcloud.roles_anywhere_requests import LONGEST, SessionRequest, parameters
-from localcloud.roles_anywhere_signature import CERTIFICATE, CHAIN, check_signature
+from localcloud.aws.roles_anywhere_requests import LONGEST, SessionRequest, parameters
+from localcloud.aws.roles_anywhere_signature import CERTIFICATE, CHAIN, check_signature
+from localcloud.aws.sessions import REGION, account_of_role, open_session
+from localcloud.aws.trust import Caller, trusts
+from localcloud.http1 import Request, Response
+from localcloud.model import Fault, FaultKind
 from localcloud.service import Call
 
 if TYPE_CHECKING:
-    from localcloud.aws_backend import Accounts
+    from localcloud.aws.accounts import Accounts
 
 HOST: Final = f"rolesanywhere.{REGION}.amazonaws.com"
 ACTION: Final = "CreateSession"

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from localcloud.aws.roles_anywhere_errors import invalid
 from localcloud.http1 import Request
-from localcloud.roles_anywhere_errors import invalid
 
 ARNS: Final = {
     "profileArn": re.compile(r"arn:aws:rolesanywhere:[a-z0-9-]+:\d{12}:profile/[0-9a-f-]{36}"),

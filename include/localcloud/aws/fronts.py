@@ -19,12 +19,12 @@ from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
 from moto.sts.responses import TokenResponse
 
-from localcloud.aws_checks import SET_SOURCE_IDENTITY, CheckedRequest
-from localcloud.aws_errors import RefusedError, denial
-from localcloud.aws_key_ids import account_in
-from localcloud.aws_sessions import open_session, session_of, source_identity_of
-from localcloud.aws_trust import Caller, trusts
-from localcloud.aws_xml import answer_xml
+from localcloud.aws.checks import SET_SOURCE_IDENTITY, CheckedRequest
+from localcloud.aws.errors import RefusedError, denial
+from localcloud.aws.key_ids import account_in
+from localcloud.aws.sessions import open_session, session_of, source_identity_of
+from localcloud.aws.trust import Caller, trusts
+from localcloud.aws.xml import answer_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from moto.core.request import Request as MotoRequest
     from moto.iam.models import AccessKey, User
 
-    from localcloud.credential_report_store import CredentialReports
-    from localcloud.organizations_members import Members
+    from localcloud.aws.credential_report_store import CredentialReports
+    from localcloud.aws.organizations_members import Members
 
 CALLER_KEY = "localcloud.caller_key"
 """Where a request's WSGI environment holds moto's record of the access key it says it is signed with."""

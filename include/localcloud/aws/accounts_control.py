@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moto.iam.models import LIMIT_KEYS_PER_USER, AccessKeyLastUsed
 
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_sessions import REGION
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.sessions import REGION
 from localcloud.model import SeededKey, utc_text
 
 if TYPE_CHECKING:
-    from localcloud.aws_backend import Accounts
+    from localcloud.aws.accounts import Accounts
 
 Body = dict[str, Any]
 STATUSES: Final = ("Active", "Inactive", "Expired")

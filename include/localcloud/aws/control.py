@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_sessions import secrets_of_sessions
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.sessions import secrets_of_sessions
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud

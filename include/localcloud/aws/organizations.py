@@ -10,11 +10,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from localcloud.aws_sessions import REGION
-from localcloud.http1 import Request, Response
-from localcloud.model import Fault, FaultKind
-from localcloud.organizations_access import SERVICE, Gate
-from localcloud.organizations_errors import (
+from localcloud.aws.organizations_access import SERVICE, Gate
+from localcloud.aws.organizations_errors import (
     JSON,
     NO_PERMISSION,
     TOO_MANY,
@@ -22,11 +19,14 @@ from localcloud.organizations_errors import (
     refuse,
     refuse_input,
 )
+from localcloud.aws.sessions import REGION
+from localcloud.aws.signature_v4 import Signed
+from localcloud.http1 import Request, Response
+from localcloud.model import Fault, FaultKind
 from localcloud.service import Call
-from localcloud.signature_v4 import Signed
 
 if TYPE_CHECKING:
-    from localcloud.aws_backend import Accounts
+    from localcloud.aws.accounts import Accounts
 
 HOST: Final = f"organizations.{REGION}.amazonaws.com"
 """The one host that organisations of the commercial partition are asked at, from any Region."""

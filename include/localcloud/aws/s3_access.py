@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from moto.s3.models import s3_backends
 
-from localcloud.aws_clock import CLOCK
-from localcloud.aws_errors import denial
-from localcloud.aws_policies import allows
-from localcloud.aws_sessions import REGION, has_ended, session_of
+from localcloud.aws.clock import CLOCK
+from localcloud.aws.errors import denial
+from localcloud.aws.policies import allows
+from localcloud.aws.s3_bodies import CONTENT_HASH
+from localcloud.aws.s3_errors import S3RefusedError
+from localcloud.aws.s3_operations import Operation
+from localcloud.aws.sessions import REGION, has_ended, session_of
+from localcloud.aws.signature_v4 import SKEW, Signed, hmac_signature
 from localcloud.http1 import Request
-from localcloud.s3_bodies import CONTENT_HASH
-from localcloud.s3_errors import S3RefusedError
-from localcloud.s3_operations import Operation
-from localcloud.signature_v4 import SKEW, Signed, hmac_signature
 
 if TYPE_CHECKING:
-    from localcloud.aws_backend import Accounts
+    from localcloud.aws.accounts import Accounts
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TOKEN = "x-amz-security-token"  # noqa: S105 - a header's name

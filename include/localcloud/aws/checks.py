@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 from moto.iam.access_control import AssumedRoleAccessKey, IAMRequest
 
-from localcloud.aws_errors import RefusedError, denial, resource_words
-from localcloud.aws_policies import allows
-from localcloud.aws_sessions import has_ended, session_of, source_identity_of
+from localcloud.aws.errors import RefusedError, denial, resource_words
+from localcloud.aws.policies import allows
+from localcloud.aws.sessions import has_ended, session_of, source_identity_of
 
 SET_SOURCE_IDENTITY = "sts:SetSourceIdentity"
 """What is needed besides to get from a session with a source identity into another, of policies and trust alike."""
