@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import logging
 import re
 from collections.abc import Callable
@@ -24,8 +23,8 @@ from keywatch.errors import ConfigurationError, RequestRefusedError
 from keywatch.log_analytics.destination import Limits, Sent, send_until_accepted
 from keywatch.log_analytics.gauge import GZIP_LEVEL
 from keywatch.log_analytics.logs_ingestion_answers import Asked, refusal
+from keywatch.log_analytics.row_encoder import RowEncoder
 from keywatch.log_analytics.tables import Table
-from keywatch.staging import encode
 from keywatch.transport import AllowedHosts, Transport
 from keywatch.transport.azure_core import NO_RETRIES, scrubbed
 from keywatch.transport.http import azure_core_arguments
@@ -145,7 +144,7 @@ class LogsIngestion:
         endpoint.hosts.require(endpoint.url)
         keep_wire_logs_quiet()
         self._endpoint = endpoint
-        self._table = table
+        self._encode = RowEncoder(table)
         self._limits = LIMITS[packing]
         self._stream = check_stream(stream or table.stream)
         self._client = LogsIngestionClient(
@@ -169,12 +168,7 @@ class LogsIngestion:
     @property
     def encode(self) -> Callable[[bytes], bytes]:
         """Renames a staged record's fields to the table's columns."""
-        table = self._table
-
-        def as_row(line: bytes) -> bytes:
-            return encode(table.row(json.loads(line)))
-
-        return as_row
+        return self._encode
 
     def send(self, body: bytes) -> Sent:
         """Compress and send one JSON array; send it again while that may help.
