@@ -102,6 +102,24 @@ def test_organization_is_audited_without_an_access_key(
     assert (published["complete"], published["accounts"]) == (True, {"ok": 1, "skipped": 1})
 
 
+def test_run_outlives_its_sessions(
+    cloud: LocalCloud, params: ReportParams, connect: Connect, aws_by_certificate: dict[str, Any]
+) -> None:
+    """Sessions of the certificate and of the roles end while accounts are read, and nobody notices."""
+    connect("aws_audit", aws_by_certificate)
+    cloud.set_session_lifetime(1)
+    cloud.inject(Fault(FaultKind.DELAY, action="ListAccessKeys", seconds=0.2, count=None))
+    params |= {"concurrency": 1, "batch_size": 20}
+
+    (batch,) = steps.list_accounts(params, RUN_ID)
+    published = steps.publish([batch], audit(batch, params), params, RUN_ID)
+
+    assert published["complete"]
+    assert dict.fromkeys(cloud.aws.account_ids, "ok") == statuses(cloud)
+    assert len(cloud.requests(action="CreateSession")) > 1
+    assert cloud.requests(error="ExpiredToken") == []
+
+
 def test_named_accounts_of_the_organization_get_their_names(cloud: LocalCloud, params: ReportParams) -> None:
     """With both, the list says which accounts of the organisation are audited."""
     own, _ = cloud.aws.organization
