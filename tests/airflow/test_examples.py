@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import ssl
 import subprocess
 import threading
@@ -184,6 +185,22 @@ def test_third_party_takes_a_jwt_that_the_hsm_signed(
     assert finished.returncode == 0, finished.stdout[-3000:]
     assert (api.refused, api.served) == ([], 1)
     assert cloud.requests(action="token") == []
+
+
+def test_stock_amazon_parts_work_without_an_access_key(home: Home, cloud: LocalCloud, tmp_path: Path) -> None:
+    """A stock operator, a deferrable sensor with its trigger and ObjectStoragePath use the certificate, unchanged."""
+    shutil.copy(Path(__file__).with_name("stock_amazon_dag.py"), tmp_path)
+    env = home.env | {"AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path), "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}
+    conf = json.dumps({"bucket": cloud.aws.bucket})
+
+    finished = airflow(env, "dags", "test", "stock_amazon", "-c", conf, capture_output=True)
+
+    assert finished.returncode == 0, finished.stdout[-3000:]
+    said = finished.stdout + finished.stderr
+    assert [secret[:4] for secret in cloud.session_secrets() if secret in said] == []
+    assert {"CreateSession", "PutObject", "HeadObject", "GetObject"} <= {
+        record.action for record in cloud.requests() if record.status in (200, 201, 206)
+    }
 
 
 def test_watch_runs_and_tells_a_version_that_is_not_registered(home: Home, cloud: LocalCloud) -> None:
