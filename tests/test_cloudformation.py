@@ -202,10 +202,10 @@ def test_delegation_lets_the_audit_role_list_accounts_and_can_be_left_out() -> N
 
 
 def test_permissions_boundary_is_set_where_one_is_given() -> None:
-    """Every role has the boundary that is given, and none without."""
-    arn = "arn:aws:iam::111122223333:policy/boundary"
+    """Every role has the boundary of that name in its own account, and none without."""
+    arn = "arn:aws:iam::111122223333:policy/security/Boundary"
     for make, role in ((audit, "AuditRole"), (member, "MemberRole"), (management, "MemberRole")):
-        assert make(PermissionsBoundaryArn=arn).properties(role)["PermissionsBoundary"] == arn
+        assert make(PermissionsBoundaryName="security/Boundary").properties(role)["PermissionsBoundary"] == arn
         assert "PermissionsBoundary" not in make().properties(role)
 
 
