@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.benchmarks.harness import Demand, Figure, Measured, Note, Row, in_fresh_process, report, stopwatch
-from tests.benchmarks.http_endpoint import Served
+from tests.benchmarks.served import Served
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAME: Final = "extract"
 TITLE: Final = "reading one account's access keys from IAM"
 ENDPOINT: Final = "tests.benchmarks.iam_endpoint"
+SPEED: Final = "tests.benchmarks.endpoint_speed"
 USERS: Final = 2_000
 SAMPLED_USERS: Final = 300
 """At 80 ms the sequential way is measured on so many users, and scaled by calls."""
@@ -77,7 +78,8 @@ class Case:
 def benchmark() -> Iterator[Note | Row]:
     """Measure every way at every latency, then at the limit."""
     with Served(ENDPOINT, str(USERS)) as iam, Served(ENDPOINT, str(SAMPLED_USERS)) as sample:
-        yield Note(f"{iam.told['population']}.")
+        speed = in_fresh_process(SPEED, iam.url)
+        yield Note(f"{iam.told['population']}. The endpoint alone answers {_speed(speed):,.0f} requests a second.")
         yield Note(f"At 80 ms, one call after another is measured on {SAMPLED_USERS} of them and scaled by calls (*).")
         floor = 0.0
         for latency in LATENCIES:
@@ -91,6 +93,10 @@ def benchmark() -> Iterator[Note | Row]:
     for way, users in LIMITED_USERS.items():
         with Served(ENDPOINT, str(users)) as iam:
             yield _limited_row(_read(iam, way, latency=0.02, rate=RATE), demanded=way != SEQUENTIAL)
+
+
+def _speed(measured: Measured) -> float:
+    return float(measured.more["requests"]) / measured.seconds
 
 
 def _sequential(iam: Served, sample: Served, latency: float) -> Case:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.benchmarks import extract, load
 from tests.benchmarks.harness import Figure, Measured, Note, Row, in_fresh_process, report, stopwatch
-from tests.benchmarks.http_endpoint import Served
+from tests.benchmarks.served import Served
 
 if TYPE_CHECKING:
     from keywatch.access_keys.record import Account

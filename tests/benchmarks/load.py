@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.benchmarks.harness import Demand, Figure, Measured, Note, Row, in_fresh_process, report, stopwatch
-from tests.benchmarks.http_endpoint import Served
 from tests.benchmarks.records import records, stage
+from tests.benchmarks.served import Served
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken

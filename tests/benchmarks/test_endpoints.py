@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 
 from tests.benchmarks.extract import ENDPOINT, iam_client
 from tests.benchmarks.harness import Demand, Row
-from tests.benchmarks.http_endpoint import Served
 from tests.benchmarks.iam_endpoint import BURST, TokenBucket
 from tests.benchmarks.iam_population import population
+from tests.benchmarks.served import Served
 from tests.benchmarks.tables import Section, as_markdown, as_text
 
 if TYPE_CHECKING:
