@@ -8,12 +8,13 @@
     │   ├── IdentityError                this machine has no identity, or not the one that a connection names
     │   ├── VaultForbiddenError          the vault does not let the caller do this: a role is missing
     │   ├── CertificateUnavailableError  there is no such certificate, or its private key cannot be had
-    │   ├── CertificateUnusableError     the certificate is expired, disabled, or of a kind that Entra refuses
+    │   ├── CertificateUnusableError     the certificate is expired, disabled, or of a kind that the clouds refuse
     │   ├── CertificateNotRegisteredError  no usable version of the certificate is registered on the application
     │   ├── TokenRefusedError            Entra refuses a token for any other reason
     │   ├── SessionRefusedError          IAM Roles Anywhere gives no session for the certificate
     │   ├── AwsCredentialsError          AWS does not know, or no longer accepts, the credentials
     │   ├── AccessDeniedError            AWS refuses one action in one account
+    │   ├── AccountUnusableError         AWS lets nobody work in one account, or not in the Region that was asked
     │   ├── NoAccountsError              there is nothing to audit
     │   ├── MalformedRowError            a staged row cannot become a record
     │   ├── StagingGoneError             a staged file is no longer there
@@ -94,7 +95,7 @@ class CertificateUnavailableError(PermanentError):
 
 
 class CertificateUnusableError(PermanentError):
-    """The certificate is expired, not yet valid or disabled, or of a kind that Entra refuses."""
+    """The certificate is expired, not yet valid or disabled, or of a kind that the clouds refuse."""
 
 
 class CertificateNotRegisteredError(PermanentError):
@@ -148,6 +149,10 @@ def _how_to_allow(action: str) -> str:
     if action == "organizations:ListAccounts":
         return f"{allow} Outside the management account, a delegation policy of the organisation must allow it too."
     return allow
+
+
+class AccountUnusableError(PermanentError):
+    """AWS lets nobody work in one account, or not in the Region that was asked."""
 
 
 class NoAccountsError(PermanentError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook, BaseSessionFactory, resolve_session_factory
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from airflow.sdk import BaseHook
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from keywatch.access_keys.accounts import assume_role, caller_account
 from keywatch.access_keys.aws_errors import ask_aws
-from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, iam_config
+from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, patient_config
 from keywatch.access_keys.organization import MemberAccount, list_organization
 from keywatch.access_keys.record import Account
 from keywatch.errors import ConfigurationError
@@ -24,7 +27,6 @@ from keywatch_airflow.settings import is_lab
 
 if TYPE_CHECKING:
     import boto3
-    from botocore.config import Config
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
@@ -34,8 +36,8 @@ DEFAULT_REGION = "us-east-1"
 class AwsAccounts:
     """Makes IAM clients of AWS accounts, from one stock connection.
 
-    The session is the Amazon provider's own. Its extras `verify` and `config_kwargs` (`proxies`, time-outs) say how
-    to get there; `endpoint_url` is honoured within AWS's domains.
+    The session is what Airflow's `[aws] session_factory` makes. The connection's extras `verify` and `config_kwargs`
+    (`proxies`, time-outs) say how to get there; `endpoint_url` is honoured within AWS's domains.
 
     Args:
         aws_conn_id: The connection; None uses the worker's own AWS identity.
@@ -49,6 +51,7 @@ class AwsAccounts:
         self._aws_conn_id = aws_conn_id
         self._role_name = role_name
         self._concurrency = concurrency
+        self._lock = threading.Lock()
 
     def own(self) -> Account:
         """Return the account that the connection's credentials belong to.
@@ -57,7 +60,8 @@ class AwsAccounts:
             ConfigurationError: The connection is not usable.
             KeywatchError: STS cannot be asked.
         """
-        return self._own
+        with self._lock:
+            return self._own
 
     def organization(self) -> Iterator[MemberAccount]:
         """List the accounts of the organisation that the connection belongs to.
@@ -67,10 +71,11 @@ class AwsAccounts:
             ConfigurationError: The connection is not usable, or its account is in no organisation.
             KeywatchError: AWS cannot be asked.
         """
-        return list_organization(self._client(self._session, "organizations"), self.own().id)
+        account_id = self.own().id
+        return list_organization(self._client(self._session, "organizations", patient_config()), account_id)
 
     def connect(self, account: Account) -> IAMClient:
-        """Return an IAM client of an account. Threads may ask at the same time, once `own` has been asked.
+        """Return an IAM client of an account. Threads may ask at the same time.
 
         Raises:
             ConfigurationError: It is not the connection's own account, and no role is named.
@@ -85,7 +90,7 @@ class AwsAccounts:
             raise ConfigurationError(
                 f"AWS account {account.id} is not the connection's own, so it needs a role: give `role_name`."
             )
-        return self._client(session, "iam", iam_config(self._concurrency))  # type: ignore[no-any-return]
+        return self._client(session, "iam", patient_config(self._concurrency))  # type: ignore[no-any-return]
 
     @cached_property
     def _own(self) -> Account:
@@ -130,16 +135,16 @@ class AwsAccounts:
             raise ConfigurationError("assume_role_with_saml asks a host that cannot be checked. Use another method.")
         factory = BaseSessionFactory(conn=wrapper, region_name=region, config=wrapper.botocore_config)
         endpoint = wrapper.get_service_endpoint_url("sts", sts_connection_assume=True)
-        client = factory.basic_session.client(
-            "sts", region_name=region, config=wrapper.botocore_config, endpoint_url=endpoint
-        )
+        # This client asks nothing; unsigned, it does not look for the worker's own credentials either.
+        config = (wrapper.botocore_config or Config()).merge(Config(signature_version=UNSIGNED))
+        client = factory.basic_session.client("sts", region_name=region, config=config, endpoint_url=endpoint)
         for url in (wrapper.get_service_endpoint_url("sts"), client.meta.endpoint_url):
             if url:
                 AWS_HOSTS.in_lab(self._lab).require(url)
 
     @cached_property
     def _sts(self) -> STSClient:
-        return self._client(self._session, "sts")  # type: ignore[no-any-return]
+        return self._client(self._session, "sts", patient_config())  # type: ignore[no-any-return]
 
     def _client(self, session: boto3.Session, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3
         own_config = self._hook.config

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from keywatch.errors import ConfigurationError
-from keywatch.transport import AWS_SERVICE_HOSTS, Transport
+from keywatch.transport import Transport, require_aws_endpoint
 from keywatch_airflow.settings import is_lab
 
 if TYPE_CHECKING:
@@ -22,8 +22,14 @@ CERTIFICATE_CONN_ID: Final = "certificate_conn_id"
 FIELDS: Final = ("trust_anchor_arn", "profile_arn", "role_arn", "session_name", "duration", "chain")
 OTHER_CREDENTIALS: Final = (
     *("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
-    *("profile_name", "session_kwargs"),
+    *("profile", "profile_name", "s3_config_file", "session_kwargs"),
 )
+NOT_HEEDED: Final = ("assume_role_with_saml", "external_id")
+"""Extras that would be without effect; an external id belongs into `assume_role_kwargs`."""
+NOT_HEEDED_OPTIONS: Final = ("client_cert", "proxies_config")
+"""Options of `config_kwargs` that botocore heeds, and the request for a session would not."""
+SIGNED_ELSEWHERE: Final = ("proxy-uri", "signer", "signer_token", "signer_uri")
+"""Options of a service by which Airflow's object storage sends requests unsigned, or another way."""
 
 
 def uses_certificate(connection: AwsConnectionWrapper) -> bool:
@@ -55,7 +61,8 @@ def roles_anywhere_of(connection: AwsConnectionWrapper) -> tuple[RolesAnywhere, 
     if missing := [name for name in FIELDS[:3] if not values.get(name)]:
         raise ConfigurationError(f"{ROLES_ANYWHERE} needs {', '.join(missing)}. Copy the stack's outputs.")
     given = {name: value for name, value in values.items() if value not in (None, "")}
-    return RolesAnywhere(**{**given, "duration": _duration(given), "chain": _chain(given.get("chain"))}), conn_id
+    given |= {"duration": _duration(given), "chain": _chain(given.get("chain")), "fips": _wants_fips(extra)}
+    return RolesAnywhere(**given), conn_id
 
 
 def transport_of_aws(connection: AwsConnectionWrapper, config: Config | None) -> Transport:
@@ -93,28 +100,42 @@ def stock_transport(verify: bool | str | None, config: Config, *, lab: bool) -> 
 
 
 def _check_alone(connection: AwsConnectionWrapper) -> None:
-    """Refuse what would stand beside the certificate's sessions, take their place, or lead them away."""
-    extra = connection.extra_config
-    other = [name for name in OTHER_CREDENTIALS if extra.get(name)]
-    if connection.login or connection.password or other:
+    """Refuse what would stand beside the certificate's sessions, take their place, or lead them away.
+
+    Raises:
+        ConfigurationError: The connection has any of it; the message names it.
+        HostNotAllowedError: An endpoint is not one of AWS's.
+    """
+    extra, options = connection.extra_config, _object(connection.extra_config, "config_kwargs")
+    services = {name: _object(_object(extra, "service_config"), name) for name in _object(extra, "service_config")}
+    wrong = ["login and password"] * bool(connection.login or connection.password)
+    wrong += [name for name in (*OTHER_CREDENTIALS, *NOT_HEEDED) if extra.get(name)]
+    wrong += [f"config_kwargs.{name}" for name in NOT_HEEDED_OPTIONS if options.get(name)]
+    wrong += ["config_kwargs.signature_version"] * (options.get("signature_version") == "unsigned")
+    wrong += ["assume_role_method"] * (connection.assume_role_method not in (None, "assume_role"))
+    for service, its in services.items():
+        wrong += [f"service_config.{service}.{name}" for name in SIGNED_ELSEWHERE if its.get(name)]
+    if wrong:
         raise ConfigurationError(
-            f"Connection {connection.conn_id!r} has {ROLES_ANYWHERE}, and other credentials beside it: remove "
-            f"{', '.join(other) or 'login and password'}."
+            f"Connection {connection.conn_id!r} has {ROLES_ANYWHERE}, which goes with none of what else it has: remove "
+            f"{', '.join(wrong)}."
         )
-    if connection.assume_role_method not in (None, "assume_role"):
-        raise ConfigurationError(
-            f"Connection {connection.conn_id!r} has {ROLES_ANYWHERE}, with which a role_arn is assumed by assume_role "
-            "alone: remove assume_role_method."
-        )
-    if (extra.get("config_kwargs") or {}).get("signature_version") == "unsigned":
-        raise ConfigurationError(
-            f"Connection {connection.conn_id!r} has {ROLES_ANYWHERE} and asks for unsigned requests: remove "
-            "config_kwargs.signature_version."
-        )
-    services = (extra.get("service_config") or {}).values()
-    endpoints = [extra.get("endpoint_url"), *(each.get("endpoint_url") for each in services)]
-    for url in filter(None, endpoints):
-        AWS_SERVICE_HOSTS.in_lab(is_lab(extra, str(connection.conn_id))).require(url)
+    lab = is_lab(extra, str(connection.conn_id))
+    for url in filter(None, [extra.get("endpoint_url"), *(its.get("endpoint_url") for its in services.values())]):
+        require_aws_endpoint(str(url), lab=lab)
+
+
+def _object(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = values.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{name} in the aws connection's extras is no JSON object. Correct it.")
+    return value
+
+
+def _wants_fips(extra: Mapping[str, Any]) -> bool:
+    """Tell whether the connection or AWS's own variable asks for endpoints validated after FIPS 140."""
+    asked = _object(extra, "config_kwargs").get("use_fips_endpoint", os.environ.get("AWS_USE_FIPS_ENDPOINT"))
+    return str(asked).lower() == "true"
 
 
 def _duration(values: Mapping[str, Any]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
 from airflow.sdk import BaseHook
 
 from keywatch.transport import Transport
+from keywatch.transport.aws import use_credentials
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 from keywatch_airflow.aws_connection import roles_anywhere_of, transport_of_aws, uses_certificate
 from keywatch_airflow.settings import is_lab
@@ -56,15 +58,14 @@ class SessionFactory(BaseSessionFactory):
         if self.certificate_sessions is None:
             return super()._create_basic_session(session_kwargs)
         session = botocore.session.get_session()
-        # botocore has no public setter for refreshable credentials; this attribute is what its users set.
-        session._credentials = self.certificate_sessions.botocore_credentials()  # type: ignore[attr-defined]  # noqa: SLF001
+        use_credentials(session, self.certificate_sessions.botocore_credentials())
         self._show_the_way(session)
         return boto3.Session(botocore_session=session, region_name=session_kwargs.get("region_name"))
 
     def _apply_session_kwargs(self, session: AioSession) -> None:
         super()._apply_session_kwargs(session)  # type: ignore[no-untyped-call]
         if self.certificate_sessions is not None:
-            session._credentials = self.certificate_sessions.aiobotocore_credentials()  # noqa: SLF001 - as above
+            use_credentials(session, self.certificate_sessions.aiobotocore_credentials())
             self._show_the_way(session)
 
     def _create_session_with_assume_role(
@@ -89,7 +90,7 @@ class SessionFactory(BaseSessionFactory):
 
         session = self.get_async_session()  # type: ignore[no-untyped-call]
         session.set_config_variable("region", self.basic_session.region_name)
-        session._credentials = AioDeferredRefreshableCredentials(refresh, "sts-assume-role")  # noqa: SLF001 - as above
+        use_credentials(session, AioDeferredRefreshableCredentials(refresh, "sts-assume-role"))
         self._show_the_way(session)
         return session
 
@@ -111,6 +112,9 @@ def _sessions(
 
     del fingerprint
     return CertificateSessions(target, KeyVaultCertificateHook(conn_id).source, transport, lab=lab)
+
+
+os.register_at_fork(after_in_child=_sessions.cache_clear)  # a connection is not shared with a process that went on
 
 
 def _fingerprint(conn_id: str) -> str:

@@ -23,6 +23,7 @@ from keywatch.errors import ConfigurationError, HostNotAllowedError, KeywatchErr
 from keywatch_airflow.aws import AwsAccounts
 from keywatch_airflow.aws_session import SessionFactory
 from localcloud import Fault, FaultKind, LocalCloud
+from localcloud.airflow_home import connections
 from tests.keywatch_airflow.conftest import Connect
 
 Json = dict[str, Any]
@@ -136,6 +137,24 @@ def test_changed_connection_gets_a_session_of_its_own(
     assert caller(cloud, conn_id).endswith("/renamed")
 
 
+def test_changed_certificate_connection_gets_a_session_of_its_own(
+    cloud: LocalCloud, connect: Connect, aws_by_certificate: Json
+) -> None:
+    """The connection that holds the certificate may change as well: its version is the one that signs from then on."""
+    conn_id = connect("aws_by_certificate", aws_by_certificate)
+    caller(cloud, conn_id)
+    made = cloud.create_certificate("keywatch-audit")
+    pinned = connections(cloud)["keyvault_certificate_default"]
+    pinned["extra"]["version"] = made.version
+    connect("keyvault_certificate_default", pinned)
+
+    caller(cloud, conn_id)
+
+    signed_by = [record.path.split("/")[3] for record in cloud.requests(action="keys/sign")]
+    assert signed_by[-1] == made.version
+    assert len(set(signed_by)) == 2
+
+
 def test_hook_outlives_its_session(cloud: LocalCloud, connect: Connect, aws_by_certificate: Json) -> None:
     """A client that a hook made long ago asks with a new session."""
     cloud.set_session_lifetime(1)
@@ -178,12 +197,32 @@ def test_connection_without_the_extras_is_the_stock_one(
     assert said(made)[2:4] == (aws["login"], aws["password"])
 
 
-def test_no_connection_is_the_stock_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_role_arn_of_a_stock_connection_is_assumed_as_before(
+    cloud: LocalCloud, connect: Connect, aws: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection with an access key and a role_arn, and its extras for STS, does what it did."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(cloud.ca_bundle))  # the stock AssumeRole does not heed `verify`
+    member = cloud.aws.account_ids[1]
+    aws["extra"] |= {"role_arn": cloud.aws.role_arn(member), "assume_role_kwargs": {"RoleSessionName": "as-before"}}
+    arn = caller(cloud, connect("aws_stock", aws))
+
+    assert arn == f"arn:aws:sts::{member}:assumed-role/{cloud.aws.role_name}/as-before"
+    assert sessions_given(cloud) == 0
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_no_connection_is_the_stock_one(
+    monkeypatch: pytest.MonkeyPatch,
+    deferrable: bool,  # noqa: FBT001 - a parameter
+) -> None:
     """Without a connection, the worker's own identity is used as before."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-worker")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-worker-too")
 
-    assert sts_hook(None).get_session().get_credentials().access_key == "of-the-worker"
+    session = sts_hook(None).get_session(deferrable=deferrable)
+    found = asyncio.run(session.get_credentials()) if deferrable else session.get_credentials()
+
+    assert found.access_key == "of-the-worker"
 
 
 def test_worker_identity_never_steps_in(
@@ -226,7 +265,7 @@ NOT_USABLE: dict[str, tuple[Change, type[KeywatchError], str]] = {
     "unsigned": (
         lambda c: c["extra"]["config_kwargs"].update(signature_version="unsigned"),
         ConfigurationError,
-        "unsigned requests",
+        "signature_version",
     ),
     "web identity": (
         lambda c: c["extra"].update(
@@ -244,6 +283,30 @@ NOT_USABLE: dict[str, tuple[Change, type[KeywatchError], str]] = {
         lambda c: c["extra"].update(service_config={"sts": {"endpoint_url": "https://sts.example.com"}}),
         HostNotAllowedError,
         "example.com",
+    ),
+    "signer": (
+        lambda c: c["extra"].update(
+            service_config={"s3": {"signer": "S3V4RestSigner", "signer_uri": "https://x.example"}}
+        ),
+        ConfigurationError,
+        r"service_config\.s3\.signer",
+    ),
+    "proxy of S3": (
+        lambda c: c["extra"].update(service_config={"s3": {"proxy-uri": "http://x.example"}}),
+        ConfigurationError,
+        "proxy-uri",
+    ),
+    "no object": (lambda c: c["extra"].update(service_config={"s3": "x"}), ConfigurationError, "no JSON object"),
+    "external id": (lambda c: c["extra"].update(external_id="x"), ConfigurationError, "external_id"),
+    "proxy's authority": (
+        lambda c: c["extra"]["config_kwargs"].update(proxies_config={"proxy_ca_bundle": "/x.pem"}),
+        ConfigurationError,
+        "proxies_config",
+    ),
+    "rented name": (
+        lambda c: c["extra"].update(endpoint_url="https://x.execute-api.eu-central-1.amazonaws.com"),
+        HostNotAllowedError,
+        "anybody may rent",
     ),
     "no verification": (lambda c: c["extra"].update(verify=False), ConfigurationError, "verify is false"),
 }

@@ -11,6 +11,7 @@ from botocore.loaders import Loader
 
 from keywatch.access_keys.aws_errors import ask_aws
 from keywatch.access_keys.record import Account
+from keywatch.transport.aws import use_credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -61,8 +62,8 @@ def assume_role(session: boto3.Session, sts: STSClient, account: Account, role_n
 
     inner = botocore.session.get_session()
     inner.register_component("data_loader", MODELS)
-    # botocore has no public setter for refreshable credentials; this attribute is what its users set.
-    inner._credentials = RefreshableCredentials.create_from_metadata(  # type: ignore[attr-defined]  # noqa: SLF001
+    credentials = RefreshableCredentials.create_from_metadata(
         metadata=fetch(), refresh_using=fetch, method="sts-assume-role"
     )
+    use_credentials(inner, credentials)
     return boto3.Session(botocore_session=inner, region_name=session.region_name)

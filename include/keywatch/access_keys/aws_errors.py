@@ -27,10 +27,12 @@ from botocore.parsers import ResponseParserError
 
 from keywatch.errors import (
     AccessDeniedError,
+    AccountUnusableError,
     AwsCredentialsError,
     AwsServiceError,
     ConfigurationError,
     KeywatchError,
+    PermanentError,
     ThrottledError,
     TlsError,
     UnreachableError,
@@ -74,7 +76,9 @@ NO_CREDENTIALS: Final = (
 )
 NOT_USABLE: Final = (InvalidProxiesConfigError, NoRegionError, ParamValidationError, ProfileNotFound)
 NO_ORGANIZATION: Final = "AWSOrganizationsNotInUseException"
-NOT_USABLE_CODES: Final = frozenset({"InvalidInput", "OptInRequired", "RegionDisabledException", "ValidationError"})
+NOT_USABLE_CODES: Final = frozenset({"InvalidInput", "ValidationError"})
+ACCOUNT_CODES: Final = frozenset({"OptInRequired", "RegionDisabledException"})
+"""What AWS says of an account that has not signed up, or has not enabled the Region (STS API reference, AssumeRole)."""
 
 T = TypeVar("T")
 
@@ -94,6 +98,7 @@ def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
     Raises:
         GoneError: What was asked about does not exist.
         AccessDeniedError: AWS denies the action.
+        AccountUnusableError: AWS lets nobody work in the account.
         AwsCredentialsError: AWS does not accept the credentials, or there are none.
         ConfigurationError: AWS cannot be asked in this way: region, profile, proxy or parameters are wrong.
         ThrottledError: AWS throttles even after botocore's retries.
@@ -167,17 +172,23 @@ def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError
             "right, set the worker's clock."
         )
     if code in THROTTLE_CODES:
+        lower = "`concurrency`" if action.startswith("iam:") else "`accounts_at_once`"
         return ThrottledError(
-            f"AWS throttles {action} in account {account_id} even after slowing down. Lower `concurrency`, or run when "
-            "less else uses IAM there."
+            f"AWS throttles {action} in account {account_id} even after slowing down. Lower {lower}, or run when less "
+            f"else uses {action.partition(':')[0]} there."
         )
     return _not_usable(code, message, account_id, action) or AwsServiceError(
         f"{action} in AWS account {account_id} failed ({code}: {message})."
     )
 
 
-def _not_usable(code: str, message: str, account_id: str, action: str) -> ConfigurationError | None:
-    """Recognise a refusal that a correction of connection or parameters mends."""
+def _not_usable(code: str, message: str, account_id: str, action: str) -> PermanentError | None:
+    """Recognise a refusal that a correction of account, connection or parameters mends."""
+    if code in ACCOUNT_CODES:
+        return AccountUnusableError(
+            f"AWS does not let anybody work in account {account_id} for {action} ({code}: {message}). See that the "
+            "account is signed up, and that the connection's Region is enabled there."
+        )
     if code == NO_ORGANIZATION:
         return ConfigurationError(
             f"AWS account {account_id} is in no organisation. Name the accounts in `accounts`, or give a connection of "

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal
 
 from keywatch.access_keys.aws_errors import GoneError
 from keywatch.access_keys.credential_report import CredentialReport, ListedKey, ReportedUse
-from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, Iam
+from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, Iam, Page
 from keywatch.access_keys.record import ROOT_USER, Account, RawAccessKey, iso_time, shorten
 from keywatch.access_keys.report_request import OLDEST, fetch_report
 from keywatch.errors import AccessDeniedError
@@ -59,7 +60,7 @@ class AccessKeyExtraction:
     Key ids are shortened here; a full id reaches neither a row, nor an error, nor a log.
 
     Args:
-        client: An IAM client of the account; made with `iam_config`, it keeps a connection for every thread.
+        client: An IAM client of the account; made with `patient_config`, it keeps a connection for every thread.
         account: The account.
         lookup: `exact` asks IAM about every key, `report` the credential report first.
         oldest_report: A report older than this is made anew.
@@ -97,7 +98,7 @@ class AccessKeyExtraction:
         counter = self._iam.counter
         return ExtractionCounts(self._users, self._keys, self._gone, counter.calls, counter.throttled)
 
-    def __iter__(self) -> Iterator[RawAccessKey]:
+    def __iter__(self) -> Generator[RawAccessKey]:
         """Yield a raw row per key.
 
         Raises:
@@ -126,19 +127,19 @@ class AccessKeyExtraction:
             )
         pages = self._iam.users()
         first = next(pages)
-        pool = ThreadPoolExecutor(self._threads_for(len(first)), thread_name_prefix="iam")
+        pool = ThreadPoolExecutor(self._threads_for(first), thread_name_prefix="iam")
         try:
-            yield from self._read_users(pool, first)
-            for page in pages:
-                yield from self._read_users(pool, page)
+            yield from self._read_users(pool, (user for page in chain([first], pages) for user in page.members))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _threads_for(self, users: int) -> int:
-        return min(self._concurrency, 1 + users // USERS_PER_THREAD)
+    def _threads_for(self, first: Page) -> int:
+        return (
+            min(self._concurrency, 1 + len(first.members) // USERS_PER_THREAD) if first.is_last else self._concurrency
+        )
 
     def _read_users(self, pool: ThreadPoolExecutor, users: Iterable[UserTypeDef]) -> Iterator[RawAccessKey]:
-        """Read the users of one page side by side, a few of them ahead of who takes the rows."""
+        """Read users side by side, a few of them ahead of who takes the rows."""
         pending: set[Future[list[RawAccessKey | None]]] = set()
         for user in users:
             self._users += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from botocore.config import Config
 
@@ -12,7 +12,7 @@ from keywatch.access_keys.aws_errors import THROTTLE_CODES, ask_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-    from mypy_boto3_iam.type_defs import AccessKeyLastUsedTypeDef, AccessKeyMetadataTypeDef, UserTypeDef
+    from mypy_boto3_iam.type_defs import AccessKeyLastUsedTypeDef, AccessKeyMetadataTypeDef
 
 PAGE_SIZE: Final = 1_000
 """The most users or keys that IAM puts on one page (IAM API reference, `MaxItems`)."""
@@ -22,9 +22,24 @@ DEFAULT_CONCURRENCY: Final = 32
 T = TypeVar("T")
 
 
-def iam_config(concurrency: int = DEFAULT_CONCURRENCY) -> Config:
-    """Return the botocore settings that extraction wants: a connection per thread, patient adaptive retries."""
+def patient_config(concurrency: int = DEFAULT_CONCURRENCY) -> Config:
+    """Return the botocore settings that an audit wants: a connection per thread, patient adaptive retries."""
     return Config(max_pool_connections=concurrency, retries={"mode": "adaptive", "max_attempts": 10})
+
+
+iam_config = patient_config
+
+
+class Page(NamedTuple):
+    """One page of a listing.
+
+    Attributes:
+        members: Users or access keys, as boto3 describes them.
+        is_last: Whether no other page follows.
+    """
+
+    members: list[Any]
+    is_last: bool
 
 
 class CallCounter:
@@ -79,7 +94,7 @@ class Iam:
         summary = self.ask("iam:GetAccountSummary", lambda: self._client.get_account_summary()["SummaryMap"])
         return summary.get("AccountAccessKeysPresent", 0)
 
-    def users(self) -> Iterator[list[UserTypeDef]]:
+    def users(self) -> Iterator[Page]:
         """List the users, a page at a time.
 
         Raises:
@@ -96,7 +111,7 @@ class Iam:
         """
         paginator = self._client.get_paginator("list_access_keys")
         pages = self._pages("iam:ListAccessKeys", "AccessKeyMetadata", paginator, UserName=user_name)
-        return [key for page in pages for key in page]
+        return [key for page in pages for key in page.members]
 
     def last_use(self, access_key_id: str) -> AccessKeyLastUsedTypeDef:
         """Tell the last use of an access key.
@@ -118,11 +133,11 @@ class Iam:
         """
         return ask_aws(self._account_id, action, call)
 
-    def _pages(self, action: str, member: str, paginator: Any, **arguments: str) -> Iterator[list[Any]]:  # noqa: ANN401 - one of two kinds
+    def _pages(self, action: str, member: str, paginator: Any, **arguments: str) -> Iterator[Page]:  # noqa: ANN401 - one of two kinds
         """Yield what each page of a listing holds."""
         pages = iter(paginator.paginate(**arguments, PaginationConfig={"PageSize": PAGE_SIZE}))
         while page := self.ask(action, lambda: _whole(next(pages, None), member)):
-            yield page[member]
+            yield Page(page[member], is_last=not page.get("IsTruncated"))
 
 
 def _whole(page: Any, member: str) -> Any:  # noqa: ANN401 - one of two kinds of page, or None behind the last

@@ -84,17 +84,17 @@ def select_accounts(
     """
     accounts: list[Account] = []
     skipped: list[tuple[Account, str]] = []
-    missing = dict.fromkeys(include)
+    missing, wanted, unwanted = dict.fromkeys(include), frozenset(include), frozenset(exclude)
     for member in members:
         missing.pop(member.account.id, None)
-        if include and member.account.id not in include:
+        if wanted and member.account.id not in wanted:
             continue
-        if member.account.id in exclude:
+        if member.account.id in unwanted:
             skipped.append((member.account, EXCLUDED))
         elif member.state in NOT_ENTERED:
             skipped.append((member.account, f"left out: its state in the organisation is {member.state}"))
         else:
             accounts.append(member.account)
-    accounts += [Account(each) for each in missing if each not in exclude]
-    skipped += [(Account(each), EXCLUDED) for each in missing if each in exclude]
+    accounts += [Account(each) for each in missing if each not in unwanted]
+    skipped += [(Account(each), EXCLUDED) for each in missing if each in unwanted]
     return Selection(tuple(accounts), tuple(skipped))

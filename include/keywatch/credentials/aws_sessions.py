@@ -41,6 +41,9 @@ RENEWED_WITH: Final = 4
 LAST_SECONDS: Final = timedelta(seconds=30)
 """What a session must last to be handed out because no new one can be had."""
 
+REST: Final = timedelta(seconds=60)
+"""How long nobody is asked again after a renewal has failed, as long as the old session serves."""
+
 OF_ONE_VERSION: Final = (SessionRefusedError, CertificateUnavailableError, CertificateUnusableError)
 """What is wrong with one version of a certificate, and may not be with another."""
 
@@ -127,11 +130,13 @@ class CertificateSessions:
         try:
             found = self._ask()
         except KeywatchError as error:
+            now = self._clock()
             with self._lock:
                 held = self._held
-            if held is None or held.expires - self._clock() < LAST_SECONDS:
-                raise
-            log.warning("No new AWS session can be had, the old one serves to its end: %s", error)
+                if held is None or held.expires - now < LAST_SECONDS:
+                    raise
+                self._renew_at = min(now + REST, held.expires - LAST_SECONDS)
+            log.warning("No new AWS session can be had, the old one serves for now: %s", error)
             return held
         now = self._clock()
         with self._lock:

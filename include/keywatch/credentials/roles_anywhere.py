@@ -10,10 +10,12 @@ from cryptography import x509
 
 from keywatch.errors import ConfigurationError
 
-RESOURCE: Final = r"arn:(?P<partition>aws[a-z-]*):rolesanywhere:(?P<region>[a-z0-9-]+):[0-9]{12}:{kind}/[0-9a-f-]{36}"
+RESOURCE: Final = (
+    r"arn:(?P<partition>aws(?:-cn|-us-gov)?):rolesanywhere:(?P<region>[a-z0-9-]+):[0-9]{12}:{kind}/[0-9a-f-]{36}"
+)
 TRUST_ANCHOR: Final = re.compile(RESOURCE.replace("{kind}", "trust-anchor"))
 PROFILE: Final = re.compile(RESOURCE.replace("{kind}", "profile"))
-ROLE: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}", re.ASCII)
+ROLE: Final = re.compile(r"arn:(?P<partition>aws(?:-cn|-us-gov)?):iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}", re.ASCII)
 SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 """As STS takes it (STS API reference, AssumeRole, `RoleSessionName`)."""
 
@@ -21,7 +23,8 @@ SHORTEST: Final = 900
 LONGEST: Final = 43_200
 """Seconds that a session may last (IAM Roles Anywhere user guide, "CreateSession")."""
 
-DOMAINS: Final = {"aws-cn": "amazonaws.com.cn"}
+DOMAINS: Final = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
+"""Of the partitions whose endpoints are known here (AWS General Reference, "IAM Roles Anywhere endpoints")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class RolesAnywhere:
         session_name: How the session is called in CloudTrail; None leaves that to AWS. The profile must accept one.
         duration: Seconds that a session lasts, 900 to 43,200; profile and role may allow less.
         chain: The certificates between the certificate and the trust anchor's, nearest first.
+        fips: Whether to ask the endpoint whose cryptography is validated after FIPS 140.
 
     Raises:
         ConfigurationError: An ARN, the name or the duration is none, or anchor and profile are in two Regions.
@@ -46,6 +50,7 @@ class RolesAnywhere:
     session_name: str | None = None
     duration: int = 3600
     chain: tuple[x509.Certificate, ...] = ()
+    fips: bool = False
 
     def __post_init__(self) -> None:
         anchor = _matched("trust_anchor_arn", TRUST_ANCHOR, self.trust_anchor_arn)
@@ -70,9 +75,9 @@ class RolesAnywhere:
 
     @property
     def host(self) -> str:
-        """The endpoint of that Region (AWS General Reference, "IAM Roles Anywhere endpoints")."""
-        partition = self.trust_anchor_arn.split(":")[1]
-        return f"rolesanywhere.{self.region}.{DOMAINS.get(partition, 'amazonaws.com')}"
+        """The endpoint of that Region."""
+        service = "rolesanywhere-fips" if self.fips else "rolesanywhere"
+        return f"{service}.{self.region}.{DOMAINS[self.trust_anchor_arn.split(':')[1]]}"
 
 
 def _matched(name: str, pattern: re.Pattern[str], value: object) -> re.Match[str]:

@@ -39,6 +39,9 @@ FRESH_FOR: Final = 300.0
 LAST_SECONDS: Final = 30.0
 """Seconds that a token must last to be handed out because no new one can be had."""
 
+REST: Final = 60.0
+"""Seconds in which Entra is not asked again after it gave no new token, as long as the old one serves."""
+
 OF_ONE_VERSION: Final = (CertificateNotRegisteredError, CertificateUnavailableError, CertificateUnusableError)
 """What is wrong with one version of a certificate, and may not be with another."""
 
@@ -90,6 +93,7 @@ class AssertionCredential:
         self._rotation = Rotation(source, clock=clock)
         self._lock = threading.Lock()
         self._tokens: dict[tuple[tuple[str, ...], bool], AccessTokenInfo] = {}
+        self._rests_until: dict[tuple[tuple[str, ...], bool], float] = {}
         self._clients: dict[tuple[str, bool], MsalClient] = {}
         self._assertions = SharedAssertions(application, clock)
         self._asking = SingleFlight[AccessTokenInfo]()
@@ -167,9 +171,7 @@ class AssertionCredential:
         if claims:
             check_claims(claims)
             return self._asking.do((scopes, claims, cae), lambda: self._acquire(scopes, claims, cae=cae))
-        return self._held(scopes, cae, FRESH_FOR) or self._asking.do(
-            (scopes, cae), lambda: self._renew(scopes, cae=cae)
-        )
+        return self._served(scopes, cae) or self._asking.do((scopes, cae), lambda: self._renew(scopes, cae=cae))
 
     def try_version(self, version: CertificateVersion, scope: str) -> AccessTokenInfo:
         """Ask Entra for a token with one version of the certificate, whatever other versions and memory hold.
@@ -217,18 +219,25 @@ class AssertionCredential:
             held = self._tokens.get((scopes, cae))
         return held if held and held.expires_on - self._clock().timestamp() > seconds else None
 
+    def _served(self, scopes: tuple[str, ...], cae: bool) -> AccessTokenInfo | None:  # noqa: FBT001 - part of the key
+        """Return the token in memory while it is fresh, or while Entra has just failed to give a new one."""
+        with self._lock:
+            resting = self._clock().timestamp() < self._rests_until.get((scopes, cae), 0.0)
+        return self._held(scopes, cae, LAST_SECONDS if resting else FRESH_FOR)
+
     def _renew(self, scopes: tuple[str, ...], *, cae: bool) -> AccessTokenInfo:
         """Ask for a new token; while that fails, the old one serves to its end."""
-        fresh = self._held(scopes, cae, FRESH_FOR)
-        if fresh:
-            return fresh
+        if served := self._served(scopes, cae):
+            return served
         try:
             return self._acquire(scopes, None, cae=cae)
         except KeywatchError as error:
             held = self._held(scopes, cae, LAST_SECONDS)
             if held is None:
                 raise
-            log.warning("No new token can be had, the old one serves to its end: %s", error)
+            with self._lock:
+                self._rests_until[scopes, cae] = self._clock().timestamp() + REST
+            log.warning("No new token can be had, the old one serves for now: %s", error)
             return held
 
     def _acquire(self, scopes: tuple[str, ...], claims: str | None, *, cae: bool) -> AccessTokenInfo:

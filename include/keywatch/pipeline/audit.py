@@ -91,8 +91,9 @@ def reconcile(batches: Iterable[Batch], loaded: Iterable[LoadedBatch], run: RunF
         StagingGoneError: The run's files have been removed.
     """
     delivered = {batch["number"]: batch for batch in loaded}
+    listed_at = run.listed_at()
     skipped = [
-        AccountAudit(AccountRef(id=each["id"], name=each["name"]), "skipped", each["reason"], run.listed_at())
+        AccountAudit(AccountRef(id=each["id"], name=each["name"]), "skipped", each["reason"], listed_at)
         for each in run.skipped()
     ]
     return skipped + [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,6 +19,8 @@ from keywatch.access_keys.record import Account, iso_time
 from keywatch.access_keys.report_request import OLDEST
 from keywatch.errors import (
     AccessDeniedError,
+    AccountUnusableError,
+    AwsCredentialsError,
     ExtractionIncompleteError,
     KeywatchError,
     StagingDamagedError,
@@ -84,7 +87,8 @@ def extract_batch(
 
     Raises:
         ExtractionIncompleteError: An account could not be read this time, and there is another try.
-        PermanentError: Of `connect` or the extraction, if it is not about one account.
+        PermanentError: Of `connect` or the extraction, if it is not about one account: refused credentials of the
+            connection, a missing role, a proxy, TLS.
     """
     reader = _BatchReader(folder, connect, reading or Reading())
     read = reader.read_all(batch["accounts"])
@@ -116,9 +120,13 @@ class _BatchReader:
         with ThreadPoolExecutor(self._reading.accounts_at_once, thread_name_prefix="account") as pool:
             futures = [pool.submit(self._read_in_turn, Account(**ref)) for ref in accounts]
             pending: set[Future[Read | None]] = set(futures)
-            while pending:
-                _, pending = wait(pending, PROGRESS_SECONDS)
-                progress.tick(**self._counts())
+            try:
+                while pending:
+                    _, pending = wait(pending, PROGRESS_SECONDS)
+                    progress.tick(**self._counts())
+            except BaseException:  # a time-out of the task's, or Ctrl-C
+                self._over.set()
+                raise
         progress.done(**self._counts())
         errors = [error for future in futures if (error := future.exception())]
         if errors:
@@ -170,12 +178,16 @@ class _BatchReader:
                 client = self._connect(account)
                 try:
                     extraction = self._begin(client, account)
-                    for row in extraction:
-                        writer.write(encode(row))
+                    with contextlib.closing(iter(extraction)) as rows:
+                        for row in rows:
+                            writer.write(encode(row))
+                            self._check_going_on()
                 finally:
                     client.close()
                     self._end(extraction)
-            except (AccessDeniedError, TransientError) as error:
+            except KeywatchError as error:
+                if not _is_about_one_account(error):
+                    raise
                 log.error("%s", error)  # noqa: TRY400 - the message says it all
                 failure = error
         counts = extraction.counts if extraction else ExtractionCounts()
@@ -192,6 +204,15 @@ class _BatchReader:
             sha256=writer.sha256,
         )
         return outcome, failure if isinstance(failure, TransientError) else None
+
+    def _check_going_on(self) -> None:
+        """Stop reading once the step is over.
+
+        Raises:
+            ExtractionIncompleteError: It is.
+        """
+        if self._over.is_set():
+            raise ExtractionIncompleteError("The reading was cut short: see the log for the reason.")
 
     def _begin(self, client: IAMClient, account: Account) -> AccessKeyExtraction:
         extraction = AccessKeyExtraction(
@@ -211,6 +232,16 @@ class _BatchReader:
             with self._lock:
                 self._going_on.remove(extraction)
                 self._ended.update(asdict(extraction.counts))
+
+
+def _is_about_one_account(error: KeywatchError) -> bool:
+    """Tell whether an error costs one account alone: of its own, or one that a later try may not meet.
+
+    Credentials that IAM refuses are the account's, since STS has accepted the connection's before.
+    """
+    if isinstance(error, (AccessDeniedError, AccountUnusableError, TransientError)):
+        return True
+    return isinstance(error, AwsCredentialsError) and (error.action or "").startswith("iam:")
 
 
 def _is_whole(outcome: AccountOutcome, folder: BatchFolder[Any]) -> bool:

@@ -2,22 +2,22 @@
 
 from keywatch.transport.hosts import (
     AWS_HOSTS,
-    AWS_SERVICE_HOSTS,
     AZURE_CLOUDS,
     ROLES_ANYWHERE_HOSTS,
     AllowedHosts,
     AzureCloud,
     azure_cloud,
+    require_aws_endpoint,
 )
 from keywatch.transport.settings import Transport
 
 __all__ = [
     "AWS_HOSTS",
-    "AWS_SERVICE_HOSTS",
     "AZURE_CLOUDS",
     "ROLES_ANYWHERE_HOSTS",
     "AllowedHosts",
     "AzureCloud",
     "Transport",
     "azure_cloud",
+    "require_aws_endpoint",
 ]

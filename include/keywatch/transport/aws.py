@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     import boto3
 
 
+def use_credentials(session: Any, credentials: object) -> None:  # noqa: ANN401 - of botocore or aiobotocore
+    """Let a botocore or aiobotocore session have credentials that renew themselves.
+
+    There is no public setter for them; this attribute is what the users of both libraries set.
+    """
+    session._credentials = credentials  # noqa: SLF001 - as said
+
+
 def aws_client(
     session: boto3.Session,
     service: str,

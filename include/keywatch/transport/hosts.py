@@ -162,6 +162,7 @@ AZURE_CLOUDS: Final = {
 }
 """The sovereign clouds' ingestion domains are unverified: no page of the documentation names them."""
 
+AWS_REGION: Final = r"[a-z]{2}(?:-[a-z]+)+-[0-9]"
 AWS_DOMAINS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 
 AWS_HOSTS: Final = AllowedHosts(
@@ -175,11 +176,34 @@ AWS_HOSTS: Final = AllowedHosts(
 )
 """The endpoints of the services that Keywatch asks. Not all of `amazonaws.com`: anybody may rent a name there."""
 
-ROLES_ANYWHERE_HOSTS: Final = AllowedHosts("AWS", tuple(f"rolesanywhere.*.{domain}" for domain in AWS_DOMAINS))
+ROLES_ANYWHERE_HOSTS: Final = AllowedHosts(
+    "AWS",
+    tuple(f"{service}.*.{domain}" for service in ("rolesanywhere", "rolesanywhere-fips") for domain in AWS_DOMAINS),
+)
 """Where a certificate's signature is traded for an AWS session."""
 
 AWS_SERVICE_HOSTS: Final = AllowedHosts("AWS", tuple(f".{domain}" for domain in AWS_DOMAINS))
-"""Every AWS service, the user's own endpoints in a VPC among them. Names below these domains can be rented."""
+"""Every AWS service, and whoever rents a name below these domains: see `is_aws_endpoint`."""
+
+AWS_ENDPOINT: Final = re.compile(
+    rf"(vpce-[a-z0-9-]+\.)?[a-z0-9-]+(\.{AWS_REGION})?(\.vpce)?\.({'|'.join(map(re.escape, AWS_DOMAINS))})"
+)
+"""`<service>[.<region>]`, or a VPC endpoint of one. What can be rented (an API, a machine) has other labels."""
+
+
+def require_aws_endpoint(url: str, *, lab: bool) -> None:
+    """Refuse a URL that is not the endpoint of an AWS service.
+
+    Raises:
+        HostNotAllowedError: It is not, or it does not use TLS.
+    """
+    AWS_SERVICE_HOSTS.in_lab(lab).require(url)
+    host = (urlsplit(url).hostname or "").lower()
+    if not lab and not AWS_ENDPOINT.fullmatch(host):
+        raise HostNotAllowedError(
+            f"{host} is not the endpoint of an AWS service, but a name that anybody may rent, so nothing was signed or "
+            "sent. Remove it from the connection."
+        )
 
 
 def azure_cloud(name: str | None) -> AzureCloud:

@@ -169,7 +169,7 @@ def test_extraction_keeps_a_bounded_number_of_users_waiting(crowded_cloud: Local
     root, first = next(rows), next(rows)
     time.sleep(0.5)
     asked_about = {request.user for request in crowded_cloud.requests(action="ListAccessKeys")}
-    rows.close()  # type: ignore[attr-defined]
+    rows.close()
 
     taken = crowded_cloud.requests(action="GetAccessKeyLastUsed")
     assert (root["access_key_id"], first["access_key_id"]) != (None, None)
@@ -200,7 +200,7 @@ def test_extraction_closed_early_leaves_no_thread(iam: IAMClient, account: str) 
     """Whoever stops taking rows leaves nothing running behind."""
     rows = iter(extraction(iam, account))
     next(rows)
-    rows.close()  # type: ignore[attr-defined]
+    rows.close()
 
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("iam")] == []
 

@@ -16,8 +16,8 @@ from keywatch.access_keys.aws_errors import ask_aws
 from keywatch.access_keys.credential_report import COLUMNS, CredentialReport
 from keywatch.access_keys.report_request import OLDEST, PATIENCE, STOPGAP, fetch_report
 from keywatch.errors import (
+    AccountUnusableError,
     AwsCredentialsError,
-    ConfigurationError,
     KeywatchError,
     ThrottledError,
     TlsError,
@@ -330,7 +330,7 @@ def test_report_that_cannot_be_had_is_none_and_one_warning(
     [
         ("Throttling", ThrottledError),
         ("InvalidClientTokenId", AwsCredentialsError),
-        ("OptInRequired", ConfigurationError),
+        ("OptInRequired", AccountUnusableError),
     ],
 )
 @pytest.mark.parametrize("operation", [GET, GENERATE])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -57,11 +59,17 @@ def application(cloud: LocalCloud, name: str = "keywatch", *, send_chain: bool =
 
 
 def credential(
-    cloud: LocalCloud, source: CertificateSource | None = None, name: str = "keywatch", *, attempts: int = 3
+    cloud: LocalCloud,
+    source: CertificateSource | None = None,
+    name: str = "keywatch",
+    *,
+    attempts: int = 3,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AssertionCredential:
     """Make a credential; unless told otherwise the one whose key is on the HSM."""
     transport = transport_to(cloud, attempts=attempts)
-    return AssertionCredential(application(cloud, name), source or hsm(cloud, attempts=attempts), transport)
+    used = source or hsm(cloud, attempts=attempts)
+    return AssertionCredential(application(cloud, name), used, transport, clock=clock)
 
 
 def asked(cloud: LocalCloud) -> Counter[str | None]:

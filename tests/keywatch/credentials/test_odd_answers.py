@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -342,14 +343,19 @@ def test_token_in_memory_outlives_an_outage(cloud: LocalCloud, monkeypatch: pyte
 
 
 def test_token_that_is_nearly_over_serves_while_no_new_one_can_be_had(cloud: LocalCloud) -> None:
-    """In its last minutes a token is renewed; when that fails, it serves to its end."""
-    cloud.set_token_lifetime(120)
-    shared = credential(cloud)
+    """In its last minutes a token is renewed; when that fails, it serves to its end, and Entra is left in peace."""
+    now = [datetime.now(UTC)]
+    cloud.set_token_lifetime(240)
+    shared = credential(cloud, attempts=1, clock=lambda: now[0])
     token = shared.get_token(ARM).token
     cloud.inject(Fault(FaultKind.STATUS, action="token", status=503, count=None))
+    cloud.clear_requests()
 
-    assert shared.get_token(ARM).token == token
+    assert {shared.get_token(ARM).token for _ in range(10)} == {token}
+    assert len(cloud.requests(action="token")) == 1
     cloud.clear_faults()
+    assert shared.get_token(ARM).token == token
+    now[0] += timedelta(seconds=61)
     assert shared.get_token(ARM).token != token
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
+import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +54,12 @@ def batch(cloud: LocalCloud) -> Batch:
     """Put both accounts into one batch."""
     refs = [AccountRef(id=account, name=None) for account in cloud.aws.account_ids]
     return Batch(number=0, accounts=refs, listed_at=LISTED_AT)
+
+
+def error(code: str) -> str:
+    """Write an error as IAM does."""
+    said = f"<Type>Sender</Type><Code>{code}</Code><Message>So it is.</Message>"
+    return f"<ErrorResponse><Error>{said}</Error></ErrorResponse>"
 
 
 def outcomes(folder: BatchFolder[Path], batch: Batch) -> list[AccountOutcome]:
@@ -160,17 +169,93 @@ def test_extract_batch_gives_up_at_the_last_try(
     assert len(staged_rows(folder, member)) == bad["keys"]
 
 
+@pytest.mark.parametrize("accounts_at_once", [1, 4])
 def test_extract_batch_with_refused_credentials_ends_at_once(
-    batch: Batch, folder: BatchFolder[Path], cloud: LocalCloud
+    accounts_at_once: int, folder: BatchFolder[Path], cloud: LocalCloud
 ) -> None:
-    """Credentials that are no good for one account are no good for any: the step ends, and blames no account."""
-    iam = iam_client(auditor(cloud, "wrong" * 8), cloud)
+    """Credentials of the connection's are no good for any account: the step ends, and blames none."""
+    stranger = auditor(cloud, "wrong" * 8)
+    sts = sts_client(stranger, cloud)
+    refs = [AccountRef(id=f"{number:012}", name=None) for number in range(20)]
+    many = Batch(number=0, accounts=refs, listed_at=LISTED_AT)
+
+    def refused(account: Account) -> IAMClient:
+        return iam_client(assume_role(stranger, sts, account, cloud.aws.role_name), cloud)
 
     with pytest.raises(AwsCredentialsError):
-        extract_batch(batch, folder, lambda _: iam, Reading(accounts_at_once=1))
+        extract_batch(many, folder, refused, Reading(accounts_at_once=accounts_at_once))
 
-    assert outcomes(folder, batch) == []
-    assert len(cloud.requests()) == 1
+    assert outcomes(folder, many) == []
+    assert len(cloud.requests()) <= accounts_at_once
+
+
+NOT_OF_THE_OTHERS = {
+    "Region not enabled": Fault(FaultKind.STATUS, action="GetAccountSummary", status=403, body=error("OptInRequired")),
+    "session not known": Fault(
+        FaultKind.STATUS, action="GetAccountSummary", status=403, body=error("InvalidClientTokenId")
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", NOT_OF_THE_OTHERS.values(), ids=NOT_OF_THE_OTHERS)
+def test_extract_batch_with_an_account_that_nobody_can_work_in_reads_the_others(
+    fault: Fault, batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """What AWS says of one account's state, or of a session in it, costs that account only, and no further try."""
+    own, member = cloud.aws.account_ids
+    cloud.inject(dataclasses.replace(fault, account=member, count=None, content_type="text/xml"))
+
+    extract_batch(batch, folder, connect, last_try=False)
+
+    good, bad = outcomes(folder, batch)
+    assert (good["id"], good["status"]) == (own, "ok")
+    assert (bad["status"], bad["action"], bad["keys"]) == ("failed", "iam:GetAccountSummary", 0)
+    assert member in str(bad["reason"]) or "credentials" in str(bad["reason"])
+
+
+def test_extract_batch_that_is_interrupted_reads_no_further_account(
+    folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """A time-out of the task ends the step with the rows that are being read, not after all accounts."""
+    cloud.inject(Fault(FaultKind.DELAY, action="ListAccessKeys", seconds=0.1, count=None))
+    refs = [AccountRef(id=account, name=None) for account in cloud.aws.account_ids] * 10
+    many = Batch(number=0, accounts=refs, listed_at=LISTED_AT)
+    entered: list[str] = []
+
+    def entering(account: Account) -> IAMClient:
+        entered.append(account.id)
+        return connect(account)
+
+    class TimedOutError(BaseException):
+        pass
+
+    def time_out(*_: object) -> None:
+        raise TimedOutError
+
+    before = signal.signal(signal.SIGALRM, time_out)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(TimedOutError):
+            extract_batch(many, folder, entering, Reading(concurrency=1, accounts_at_once=1))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert len(entered) <= 2
+
+
+def test_extract_batch_passes_on_how_old_a_report_may_be(
+    batch: Batch, folder: BatchFolder[Path], connect: Connect, cloud: LocalCloud
+) -> None:
+    """A report older than the run allows is made anew, one that is young enough is not."""
+    cloud.set_report(takes_seconds=0)
+    cloud.set_report(age_hours=3)
+    made = []
+    for hours in (5, 1):
+        run = begun(folder.folder / str(hours)).batch(0)
+        extract_batch(batch, run, connect, Reading(lookup="report", oldest_report=timedelta(hours=hours)))
+        made.append(len(cloud.requests(action="GenerateCredentialReport")))
+
+    assert made == [0, 2]
 
 
 def test_extract_batch_reads_again_what_lost_its_rows(
