@@ -69,6 +69,9 @@ def encode(record: object) -> bytes:
 
 P = TypeVar("P", bound=StagingPath)
 
+READ_BYTES: Final = 262_144
+"""Every read lets other threads have the interpreter, which then takes its time to come back."""
+
 WRITE_BYTES: Final = 65_536
 """An object store's file does work at every write, so lines are gathered to about this many bytes."""
 
@@ -128,8 +131,12 @@ def read_lines(path: StagingPath) -> Iterator[bytes]:
     except FileNotFoundError as error:
         raise gone(path) from error
     with file:
-        for line in file:
-            yield line.rstrip(b"\n")
+        begun = b""
+        while data := file.read(READ_BYTES):
+            *lines, begun = (begun + data).split(b"\n")
+            yield from lines
+        if begun:
+            yield begun
 
 
 def check_file(path: StagingPath, sha256: str) -> None:

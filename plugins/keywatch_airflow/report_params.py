@@ -112,7 +112,7 @@ def report_params() -> dict[str, Param]:
             description="Accounts of one batch that are read side by side. IAM limits each on its own.",
         ),
         "in_flight": Param(
-            4, type="integer", minimum=1, maximum=64, title="In flight", description="Chunks sent side by side."
+            8, type="integer", minimum=1, maximum=64, title="In flight", description="Chunks sent side by side."
         ),
         "batch_size": Param(
             20, type="integer", minimum=1, maximum=500, title="Batch size", description="Accounts in one batch."

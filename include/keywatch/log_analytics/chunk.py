@@ -83,42 +83,23 @@ def pack(
     Yields:
         Chunks, and records that do not fit alone.
     """
-    packer = _Packer(gauge, encode)
+    first, gathered, records = 0, list[bytes](), list[bytes]()
     for index, line in lines:
         record = encode(line) if encode else line
-        if packer.ended_by(index) or not gauge.add(record):
-            yield from packer.chunk()
+        is_neighbour = not gathered or index == first + len(gathered)
+        if not is_neighbour or not gauge.add(record):
+            if gathered:
+                yield Chunk(first, tuple(gathered), tuple(records) if encode else None)
+            gathered, records = [], []
+            gauge.reset()
             if not gauge.add(record):
                 yield Rejected(index, line, f"{len(record) + BRACKETS} bytes in a request of its own; {gauge.limit}")
                 continue
-        packer.gather(index, line, record)
-    yield from packer.chunk()
-
-
-class _Packer:
-    """The chunk that is being filled."""
-
-    def __init__(self, gauge: Gauge, encode: Callable[[bytes], bytes] | None) -> None:
-        self._gauge = gauge
-        self._encodes = encode is not None
-        self._first = 0
-        self._lines: list[bytes] = []
-        self._records: list[bytes] = []
-
-    def ended_by(self, index: int) -> bool:
-        """Tell whether a record at this position is no neighbour of those gathered."""
-        return bool(self._lines) and index != self._first + len(self._lines)
-
-    def gather(self, index: int, line: bytes, record: bytes) -> None:
-        if not self._lines:
-            self._first = index
-        self._lines.append(line)
-        if self._encodes:
-            self._records.append(record)
-
-    def chunk(self) -> Iterator[Chunk]:
-        """Yield what is gathered, if anything is, and begin anew."""
-        if self._lines:
-            yield Chunk(self._first, tuple(self._lines), tuple(self._records) if self._encodes else None)
-        self._lines, self._records = [], []
-        self._gauge.reset()
+        if not gathered:
+            first = index
+        gathered.append(line)
+        if encode:
+            records.append(record)
+    if gathered:
+        yield Chunk(first, tuple(gathered), tuple(records) if encode else None)
+    gauge.reset()

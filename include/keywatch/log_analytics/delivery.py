@@ -18,7 +18,7 @@ from keywatch.staging import StagingPath
 
 log = logging.getLogger(__name__)
 
-DEFAULT_IN_FLIGHT: Final = 4
+DEFAULT_IN_FLIGHT: Final = 8
 
 
 @dataclass(slots=True)
@@ -121,8 +121,9 @@ class _Attempt:
         )
 
     def _send(self, chunk: Chunk) -> None:
-        body, receipt = chunk.body(), Receipt.of(chunk)
+        receipt = Receipt.of(chunk)
         self._receipts.doubt(receipt)
+        body = chunk.body()
         try:
             sent = self._destination.send(body)
         except KeywatchError as error:

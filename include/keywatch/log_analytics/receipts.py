@@ -38,10 +38,7 @@ class Receipt:
     @classmethod
     def of(cls, chunk: Chunk) -> Receipt:
         """Make the receipt of a chunk."""
-        digest = hashlib.sha256()
-        for line in chunk.lines:
-            digest.update(line)
-            digest.update(b"\n")
+        digest = hashlib.sha256(b"\n".join((*chunk.lines, b"")))
         return cls(chunk.first, chunk.count, digest.hexdigest())
 
 
@@ -140,6 +137,9 @@ def uncovered_lines(path: StagingPath, spans: list[range]) -> Iterator[tuple[int
     """
     upcoming = iter(spans)
     span = next(upcoming, None)
+    if span is None:
+        yield from enumerate(read_lines(path))
+        return
     for index, line in enumerate(read_lines(path)):
         while span is not None and index >= span.stop:
             span = next(upcoming, None)
