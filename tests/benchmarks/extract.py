@@ -190,12 +190,12 @@ def sequential(url: str) -> Callable[[], int]:
 def ours(url: str, way: str) -> Callable[[], int]:
     """Prepare to read as this project does."""
     from keywatch.access_keys.extract import AccessKeyExtraction
-    from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, iam_config
+    from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, patient_config
     from keywatch.access_keys.record import Account
 
     threads = 64 if way == SIXTY_FOUR else DEFAULT_CONCURRENCY
     extraction = AccessKeyExtraction(
-        iam_client(url, iam_config(threads)),
+        iam_client(url, patient_config(threads)),
         Account("123456789012"),
         lookup="report" if way == REPORT else "exact",
         concurrency=threads,

@@ -76,7 +76,7 @@ def roles(url: str, spent: dict[str, float]) -> Connect:
     import boto3
 
     from keywatch.access_keys.accounts import assume_role
-    from keywatch.access_keys.iam import iam_config
+    from keywatch.access_keys.iam import patient_config
     from keywatch.transport import AWS_HOSTS, Transport
     from keywatch.transport.aws import aws_client
 
@@ -88,7 +88,7 @@ def roles(url: str, spent: dict[str, float]) -> Connect:
         with stopwatch() as watch:
             role = assume_role(session, sts, account, "audit")
             endpoint = f"{url}/{account.id}"
-            client = aws_client(role, "iam", transport, hosts, config=iam_config(), endpoint_url=endpoint)
+            client = aws_client(role, "iam", transport, hosts, config=patient_config(), endpoint_url=endpoint)
         with lock:
             spent["connect"] += watch.seconds
         return client

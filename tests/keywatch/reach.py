@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from keywatch.access_keys.extract import AccessKeyExtraction
-from keywatch.access_keys.iam import iam_config
+from keywatch.access_keys.iam import patient_config
 from keywatch.access_keys.record import Account
 from keywatch.log_analytics.data_collector import DataCollector, DataCollectorEndpoint
 from keywatch.log_analytics.shared_key import SharedKey
@@ -66,7 +66,7 @@ def auditor(cloud: LocalCloud, secret: str | None = None) -> boto3.Session:
 
 def iam_client(session: boto3.Session, cloud: LocalCloud, attempts: int | None = None) -> IAMClient:
     """Make a client that extraction may use; with `attempts`, one that gives up early."""
-    config = iam_config()
+    config = patient_config()
     if attempts is not None:
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
     iam: IAMClient = aws_client(session, "iam", transport_to(cloud), AWS_HOSTS, config=config)

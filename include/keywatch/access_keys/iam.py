@@ -27,9 +27,6 @@ def patient_config(concurrency: int = DEFAULT_CONCURRENCY) -> Config:
     return Config(max_pool_connections=concurrency, retries={"mode": "adaptive", "max_attempts": 10})
 
 
-iam_config = patient_config
-
-
 class Page(NamedTuple):
     """One page of a listing.
 

@@ -8,6 +8,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -162,11 +163,19 @@ def _check_bundle(bundle: str, source: str) -> None:
     path = Path(bundle)
     if not (path.is_file() or path.is_dir()):
         raise ConfigurationError(f"The CA bundle {bundle} of {source} does not exist. Correct it there.")
-    if path.is_file():
-        try:
-            ssl.create_default_context(cafile=bundle)
-        except OSError as error:
-            raise ConfigurationError(f"The CA bundle {bundle} of {source} is not PEM. Correct it there.") from error
+    if path.is_file() and not _is_pem(bundle, path.stat().st_mtime_ns):
+        raise ConfigurationError(f"The CA bundle {bundle} of {source} is not PEM. Correct it there.")
+
+
+@lru_cache(maxsize=32)
+def _is_pem(bundle: str, written: int) -> bool:
+    """Tell whether a file holds certificates; one process reads it once, until it is written anew."""
+    del written
+    try:
+        ssl.create_default_context(cafile=bundle)
+    except OSError:
+        return False
+    return True
 
 
 def _hosts(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a connection's extras are untyped
