@@ -73,7 +73,7 @@ test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags
 test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minutes at most)
 	$(BIN)/pytest -m airflow
 
-bench: $(INSTALLED) ## Measure, and print one table (ONLY=name for one benchmark)
+bench: $(INSTALLED) ## Measure, and print one table, also into .cache/bench.json and bench.md (ONLY=name for one benchmark)
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 clean: ## Remove what the other targets made
