@@ -180,6 +180,15 @@ def test_errors_are_all_in_the_tree() -> None:
     assert {cls.__name__ for cls in classes} == set(drawn)
 
 
+def test_readme_says_what_to_do_about_every_error() -> None:
+    """Each error class that is raised as such stands in the README's table."""
+    bases = {"KeywatchError", "PermanentError", "TransientError"}
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type) and name.endswith("Error")}
+    table = README.split("| the log says | do this |")[1].split("\n\n")[0]
+
+    assert {name for name in classes - bases if f"`{name}`" not in table} == set()
+
+
 def test_packages_are_all_installed() -> None:
     """pyproject.toml lists every package of both source roots."""
     found = {

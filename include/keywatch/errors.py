@@ -129,18 +129,19 @@ class AccessDeniedError(PermanentError):
         account_id: The account, 12 digits.
     """
 
-    def __init__(self, account_id: str, action: str, principal: str = "") -> None:
+    def __init__(self, account_id: str, action: str, principal: str = "", resource: str = "") -> None:
         self.account_id = account_id
         self.action = action
+        what = f"{action} on {resource}" if resource else action
         who = f" to {principal}" if principal else ""
-        super().__init__(f"AWS account {account_id} denies {action}{who}. {_how_to_allow(action)}")
+        super().__init__(f"AWS account {account_id} denies {what}{who}. {_how_to_allow(action)}")
 
 
 def _how_to_allow(action: str) -> str:
     if action == "sts:AssumeRole":
         return (
-            "See that the role exists there by that name, that its trust policy names this identity, and that this "
-            "identity's own policy allows sts:AssumeRole on that role."
+            "See that there is such a role, that its trust policy names who asks, and that who asks may sts:AssumeRole "
+            "on it by a policy of their own."
         )
     policy = f'{{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
     allow = (

@@ -95,7 +95,7 @@ def _report(cloud: LocalCloud, console: Console, log: Path, *, failed: bool) -> 
     print(f"\nStored in Log Analytics, table {AUDIT}:\n")
     print(
         table(
-            ["account", "name", "status", "users", "keys", "read at", "what it denied"],
+            ["account", "name", "status", "users", "keys", "read at", "why not"],
             [_account_line(row) for row in sorted(audit, key=lambda row: str(row["AccountName_s"]))],
             numbers=["users", "keys"],
         )
@@ -103,18 +103,21 @@ def _report(cloud: LocalCloud, console: Console, log: Path, *, failed: bool) -> 
     print(f"\nTable {KEYS}: {len(old)} of {len(rows)} keys are older than {OLD_DAYS} days. The oldest {SHOWN}:\n")
     print(
         table(
-            ["age", "idle", "key", "status", "account", "user", "last used for"],
+            ["age d", "idle d", "key", "status", "account", "user", "last used for"],
             [_key_line(row) for row in old[:SHOWN]],
-            numbers=["age", "idle"],
+            numbers=["age d", "idle d"],
         )
     )
     calls = Counter(r.action for r in cloud.requests() if r.host.endswith(".amazonaws.com"))
-    print(f"\nAsked AWS: {sum(calls.values()):,} calls ({', '.join(f'{n:,} {a}' for a, n in calls.most_common())}).")
+    asked = ", ".join(f"{count:,} {action}" for action, count in calls.most_common())
+    print("\n" + textwrap.fill(f"Asked AWS: {sum(calls.values()):,} calls ({asked}).", LINE))
     _print_sent(cloud)
     compared = _print_comparison(cloud, rows)
     expected = _print_verdict(cloud, log, audit, failed=failed)
     equal = "every key that may be read has exactly one row" if one_to_one else "THE ROWS DIFFER FROM THE KEYS IN AWS"
-    print(f"Checked: {len(rows)} rows; {equal}. {console.seconds:.0f} seconds in all.")
+    denied = _key_count(cloud) - len(rows)
+    print(f"Checked: {len(rows)} rows; {equal}. {denied} more keys are in the account that denies access.")
+    print(f"{console.seconds:.0f} seconds in all.")
     print(
         f"""
 To look further:
@@ -173,7 +176,7 @@ def _print_sent(cloud: LocalCloud) -> None:
         chunks = [post for post in posts if f"{post.log_type}_CL" == KEYS]
         raw = sum(post.raw_bytes or post.body_bytes for post in chunks)
         print(
-            f"Sent by {name}: {len(chunks)} chunks of keys, {raw:,} bytes in all, "
+            f"Sent by {name}: keys in {len(chunks)} chunks, {raw:,} bytes in all, "
             f"{sum(post.body_bytes for post in chunks):,} on the wire; {len(posts) - len(chunks)} of the audit."
         )
     signatures = [r for r in cloud.requests(action="keys/sign") if r.status == 200]  # noqa: PLR2004 - HTTP
@@ -188,11 +191,11 @@ def _print_sent(cloud: LocalCloud) -> None:
 def _print_comparison(cloud: LocalCloud, rows: list[dict[str, Any]]) -> bool:
     """Hold both workspaces against each other; True if they hold the same."""
     found = compare(rows, cloud.rows(KEYS, cloud.second_workspace))
-    verdict = "are equal" if not found.differences else f"DIFFER in {len(found.differences)} places"
+    verdict = "hold the same" if not found.differences else f"DIFFER in {len(found.differences)} places"
     print(f"\nThe two tables {verdict}, row by row: {found.rows} rows, {len(found.columns)} columns.")
     for (declared, inferred), count in sorted(found.moved.items()):
         print(
-            f"  {declared} of {count} rows is {inferred} in the Data Collector's table, which infers types from values"
+            f"  as known of the Data Collector, which infers types: {declared} is {inferred} there in {count} of them"
         )
     for difference in found.differences[:SHOWN]:
         print(f"  {difference}")

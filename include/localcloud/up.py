@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     if _runs_already(STATE):
         return 1
     if not port_is_free(options.port):
-        print(f"Port {options.port} is in use. Choose another: make up PORT={options.port + 1}", file=sys.stderr)
+        print(f"Port {options.port} is not free. Choose another: make up PORT=8081", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     console, home = Console(), PROJECT / ".airflow" / "up"
@@ -53,7 +53,7 @@ def _wait(console: Console) -> None:
     except KeyboardInterrupt:
         print()
     finally:
-        console.step("Stopping")
+        console.step("Stopping Airflow, which takes up to half a minute")
 
 
 def _runs_already(state: Path) -> bool:
@@ -90,8 +90,9 @@ def _print_welcome(running: Standalone, cloud: LocalCloud) -> None:
   login     admin
   password  {running.password}
 
-  Trigger access_key_report. Left as it is, its form audits the connection's own account; for the whole organisation
-  tick it and give role {cloud.aws.role_name}. One account denies access, so that the run ends red and says so.
+  Unpause and trigger access_key_report. Left as it is, its form audits the connection's own account; for all of them
+  tick "Whole organisation" and enter {cloud.aws.role_name} as "Role to assume". One account denies access, so that run
+  ends red and says so. By REST: {{"organization": true, "role_name": "{cloud.aws.role_name}"}}
   The examples that list resource groups want subscription {cloud.azure.subscription_id}.
   Then ask, from another terminal:
     .venv/bin/python -m localcloud query 'AccessKeys() | sort by KeyAgeDays_d desc | take 5'

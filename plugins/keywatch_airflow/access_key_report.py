@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
@@ -21,7 +22,7 @@ from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Publ
 from keywatch.pipeline.publish import publish as publish_run
 from keywatch.pipeline.tables import TableName
 from keywatch.pipeline.transform import transform_batch
-from keywatch_airflow.destinations import get_destination
+from keywatch_airflow.destinations import destination_hook, get_destination
 from keywatch_airflow.mapped import results_of
 from keywatch_airflow.report_params import ReportParams
 from keywatch_airflow.settings import staging, staging_retention
@@ -37,9 +38,11 @@ def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
     """List the run's accounts in batches, and begin its staging.
 
     Raises:
-        ConfigurationError: Accounts need a role and none is named, or Airflow cannot map so many batches.
+        ConfigurationError: A parameter is unknown, accounts need a role and none is named, a destination is none, or
+            Airflow cannot map so many batches.
         KeywatchError: There is no account, or AWS cannot be asked for the connection's own.
     """
+    _check(params)
     selection, size = _selection(params), params["batch_size"]
     most, wanted = conf.getint("core", "max_map_length"), len(selection.accounts)
     if wanted > most * size:
@@ -120,6 +123,19 @@ def event_extra(published: Published) -> dict[str, Any]:
     return {name: value for name, value in published.items() if name not in ("problems", "more_problems")}
 
 
+def _check(params: ReportParams) -> None:
+    """Refuse parameters that would be noticed only when everything has been read, or never."""
+    known = list(ReportParams.__annotations__)
+    for name in params:
+        if name not in known:
+            guess = "".join(f" Did you mean `{each}`?" for each in get_close_matches(name, known, 1))
+            raise ConfigurationError(f"The run has no parameter `{name}`.{guess} It takes: {', '.join(known)}.")
+    if params["copy_conn_id"] == params["destination_conn_id"]:
+        raise ConfigurationError("`copy_conn_id` is the destination itself. Name another connection, or none.")
+    for conn_id in filter(None, (params["destination_conn_id"], params["copy_conn_id"])):
+        destination_hook(conn_id)
+
+
 def _selection(params: ReportParams) -> Selection:
     """Choose the accounts: of the organisation, those named, or the connection's own."""
     from keywatch_airflow.aws import AwsAccounts
@@ -134,7 +150,8 @@ def _selection(params: ReportParams) -> Selection:
     if not params["role_name"] and (others := [each.id for each in selection.accounts if each.id != aws.own().id]):
         more = f" and {len(others[SHOWN:])} more" * bool(others[SHOWN:])
         raise ConfigurationError(
-            f"AWS accounts {', '.join(others[:SHOWN])}{more} can only be entered as a role: give `role_name`."
+            f"AWS accounts {', '.join(others[:SHOWN])}{more} can only be entered as a role: give `role_name`, "
+            "such as KeywatchAudit."
         )
     return selection
 

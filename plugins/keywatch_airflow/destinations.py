@@ -33,6 +33,16 @@ def get_destination(conn_id: str, table: TableName, *, pool_size: int = 10) -> D
         ConfigurationError: The connection's type is no destination, or the connection is not usable.
         KeywatchError: The hook's.
     """
+    return destination_hook(conn_id).get_destination(table, pool_size=pool_size)
+
+
+def destination_hook(conn_id: str) -> DestinationHook:
+    """Return the hook of a destination connection; nothing is asked of the destination.
+
+    Raises:
+        AirflowNotFoundException: There is no such connection, or Airflow could not be asked for it: a retry may help.
+        ConfigurationError: The connection's type is no destination.
+    """
     connection = BaseHook.get_connection(conn_id)
     try:
         hook = connection.get_hook()  # type: ignore[no-untyped-call]
@@ -40,7 +50,7 @@ def get_destination(conn_id: str, table: TableName, *, pool_size: int = 10) -> D
         raise _no_destination(conn_id, f"{error}. ") from error
     if not hasattr(hook, "get_destination"):
         raise _no_destination(conn_id)
-    return cast("DestinationHook", hook).get_destination(table, pool_size=pool_size)
+    return cast("DestinationHook", hook)
 
 
 def _no_destination(conn_id: str, why: str = "") -> ConfigurationError:

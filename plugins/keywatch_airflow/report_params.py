@@ -35,7 +35,7 @@ def report_params() -> dict[str, Param]:
             default=False,
             type="boolean",
             title="Whole organisation",
-            description="Audit every account that AWS Organizations lists. Needs a role to assume.",
+            description="Audit every account that AWS Organizations lists. Needs *Role to assume*.",
         ),
         "accounts": Param(
             None,
@@ -57,7 +57,7 @@ def report_params() -> dict[str, Param]:
             type=["null", "string"],
             pattern=r"^[\w+=,.@/-]{1,512}$",
             title="Role to assume",
-            description="The role's name in every account but the connection's own.",
+            description="The role's name in every account but the connection's own, such as KeywatchAudit.",
         ),
         "aws_conn_id": Param(
             "aws_default", type="string", minLength=1, title="AWS connection", description="A connection of type aws."
@@ -67,10 +67,10 @@ def report_params() -> dict[str, Param]:
             type="string",
             minLength=1,
             title="Destination connection",
-            description="Where the rows go. Its type decides how.",
+            description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector).",
         ),
         "copy_conn_id": Param(
-            None, type=["null", "string"], title="Copy to", description="A second destination that gets the same rows."
+            None, type=["null", "string"], title="Copy to", description="Another destination that gets the same rows."
         ),
         "lookup": Param(
             "exact",

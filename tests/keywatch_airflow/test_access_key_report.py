@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,26 @@ def test_named_accounts_of_the_organization_get_their_names(cloud: LocalCloud, p
     (batch,) = steps.list_accounts(params, RUN_ID)
 
     assert [{"id": own.id, "name": own.name}] == batch["accounts"]
+
+
+UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "misspelt": ({"organisation": True}, "no parameter `organisation`. Did you mean `organization`"),
+    "unknown": ({"zzz": 1}, "no parameter `zzz`. It takes: organization"),
+    "copy to itself": ({"copy_conn_id": "collector"}, "is the destination itself"),
+    "no destination": ({"destination_conn_id": "aws_audit"}, "'aws_audit' is not a destination"),
+    "no copy": ({"copy_conn_id": "aws_audit"}, "'aws_audit' is not a destination"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), UNUSABLE.values(), ids=UNUSABLE)
+def test_parameters_that_are_not_usable_are_refused_first(
+    cloud: LocalCloud, params: ReportParams, change: dict[str, Any], said: str
+) -> None:
+    """What is misspelt or cannot work is told before AWS is asked for anything."""
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        steps.list_accounts({**params, **change}, RUN_ID)  # type: ignore[typeddict-item]
+
+    assert cloud.requests() == []
 
 
 @pytest.mark.parametrize("organization", [True, False])

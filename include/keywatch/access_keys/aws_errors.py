@@ -165,7 +165,7 @@ def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError
     if code == "NoSuchEntity":
         return GoneError(f"{action} in AWS account {account_id} failed: {message}.")
     if code in DENIED_CODES:
-        return AccessDeniedError(account_id, action, _principal(message))
+        return AccessDeniedError(account_id, action, *_principal_and_resource(message))
     if code in CREDENTIAL_CODES:
         return AwsCredentialsError(
             f"AWS refuses the credentials for {action} ({code}). Renew them in the run's aws connection; if they are "
@@ -217,7 +217,7 @@ def _shown(text: str) -> str:
     return ACCESS_KEY_ID.sub(r"\1...\2", first)[:LONGEST_MESSAGE].rstrip(".")
 
 
-def _principal(message: str) -> str:
-    """Find who was denied in "User: arn:... is not authorized to perform: ..."."""
-    match = re.search(r"arn:aws[\w-]*:\S+", message)
-    return match[0] if match else ""
+def _principal_and_resource(message: str) -> tuple[str, str]:
+    """Find who was denied what in "User: arn:... is not authorized to perform: ... on resource: arn:..."."""
+    who, what = re.search(r"^User: (arn:\S+)", message), re.search(r"on resource: (arn:\S+:role/\S+)", message)
+    return who[1] if who else "", what[1] if what else ""

@@ -17,7 +17,7 @@ NOT_ENTERED: Final = frozenset({"PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOS
 """The states of accounts that no role can be assumed in (Organizations API reference, `Account.State`)."""
 
 
-EXCLUDED: Final = "left out: it is in `exclude`"
+EXCLUDED: Final = "left out: the run's parameter `exclude` names it"
 
 
 @dataclass(frozen=True, slots=True)

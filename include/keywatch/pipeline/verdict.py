@@ -17,8 +17,8 @@ def verdict(published: Published | None) -> str:
     """
     if published is None:
         raise IncompleteReportError(
-            "No report was published. The log of task publish says why, or that of list_accounts or audit.load, "
-            "whichever is red first: do what it says, then clear the red tasks with everything downstream."
+            "No report was published. Open the log of the first red task of this run and do what it says; then clear "
+            "that task with everything downstream."
         )
     counted = ", ".join(f"{count} {status}" for status, count in sorted(published["accounts"].items()))
     if published["complete"]:
@@ -26,6 +26,7 @@ def verdict(published: Published | None) -> str:
     more = [f"... and {published['more_problems']} more, in AWS_Access_Key_Audit_CL"] * bool(published["more_problems"])
     summary = (
         f"The report is incomplete (accounts: {counted}; {published['accepted']} keys delivered, "
-        f"{published['rejected']} rejected). Everything else was delivered. What is missing:"
+        f"{published['rejected']} rejected). {'Everything else was delivered. ' * bool(published['accepted'])}"
+        "What is missing:"
     )
     raise IncompleteReportError("\n".join([summary, *published["problems"], *more]))

@@ -81,7 +81,7 @@ def test_the_reason_names_state_or_parameter() -> None:
     assert selection.accounts == ()
     assert dict(selection.skipped) == {
         closed.account: "left out: its state in the organisation is PENDING_CLOSURE",
-        unwanted.account: "left out: it is in `exclude`",
+        unwanted.account: "left out: the run's parameter `exclude` names it",
     }
 
 

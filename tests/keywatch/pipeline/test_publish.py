@@ -238,6 +238,6 @@ def test_publish_removes_expired_runs_only(run: RunFolder[Path]) -> None:
 
 
 def test_verdict_without_a_report_says_where_to_look() -> None:
-    """A run that did not even publish fails, and names the tasks to look at."""
-    with pytest.raises(IncompleteReportError, match="list_accounts"):
+    """A run that did not even publish fails, and says which log to read."""
+    with pytest.raises(IncompleteReportError, match="first red task"):
         verdict(None)
