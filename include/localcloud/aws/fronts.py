@@ -41,6 +41,10 @@ DEFAULT_PAGE = 100
 LARGEST_PAGE = 1000
 ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]{1,64})")
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+NOT_PLAYED = frozenset(
+    {"PolicyArns", "ProvidedContexts", "SerialNumber", "SourceIdentity", "Tags", "TransitiveTagKeys"}
+)
+"""Parameters of AssumeRole that would change what a session may do, or is refused for."""
 SHORTEST_SESSION, LONGEST_SESSION = 900, 3600
 """Seconds; the longer end is the default maximum of a role."""
 UNKNOWN_KEY = (404, "NoSuchEntity", "The Access Key with id {} cannot be found")
@@ -248,6 +252,8 @@ class StsFront(Front, TokenResponse):
         arn = self._get_param("RoleArn") or ""
         name = self._get_param("RoleSessionName") or ""
         duration = self._get_int_param("DurationSeconds", 3600)
+        if unplayed := [each for each in self.querystring if each.partition(".")[0] in NOT_PLAYED]:
+            raise RefusedError("sts", 501, "NotImplemented", f"AssumeRole with {unplayed[0]} is not played here")
         if not SESSION_NAME.fullmatch(name):
             self._invalid(f"Value '{name}' at 'roleSessionName' failed to satisfy constraint")
         if not SHORTEST_SESSION <= duration <= LONGEST_SESSION:

@@ -154,8 +154,10 @@ def _signature_refusal(request: Request, call: Call) -> Response | None:
     scope = CREDENTIAL.fullmatch(authorization)
     if scope is None:
         return refuse(400, "IncompleteSignature", "Authorization header is not a complete AWS4-HMAC-SHA256 one")
-    if not {"host", "x-amz-date"} <= set(scope["signed"].split(";")):
-        return refuse(403, "SignatureDoesNotMatch", "'Host' and 'X-Amz-Date' must be signed headers")
+    signed = set(scope["signed"].split(";"))
+    wanted = {"host", "x-amz-date", *(name for name in request.headers if name.startswith("x-amz-"))}
+    if unsigned := sorted(wanted - signed):
+        return refuse(403, "SignatureDoesNotMatch", f"'{unsigned[0]}' must be a signed header")
     if scope["service"] != call.service:
         message = f"Credential should be scoped to correct service: '{call.service}'."
         return refuse(403, "SignatureDoesNotMatch", message)
