@@ -135,6 +135,11 @@ class AccessDeniedError(PermanentError):
         what = f"{action} on {resource}" if resource else action
         who = f" to {principal}" if principal else ""
         super().__init__(f"AWS account {account_id} denies {what}{who}. {_how_to_allow(action)}")
+        self._made_of = (account_id, action, principal, resource)
+
+    def __reduce__(self) -> tuple[type[AccessDeniedError], tuple[str, str, str, str]]:
+        """Say what it is made of, for who hands it to another process."""
+        return type(self), self._made_of
 
 
 def _how_to_allow(action: str) -> str:

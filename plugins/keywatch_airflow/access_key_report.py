@@ -12,6 +12,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from keywatch.access_keys.organization import MemberAccount, Selection, select_accounts
+from keywatch.access_keys.record import Account
 from keywatch.errors import ConfigurationError
 from keywatch.log_analytics.destination import Destination
 from keywatch.pipeline.extract import Reading, extract_batch
@@ -43,7 +44,7 @@ def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
         KeywatchError: There is no account, or AWS cannot be asked for the connection's own.
     """
     _check(params)
-    selection, size = _selection(params), params["batch_size"]
+    selection, size = _selection(params), int(params["batch_size"])
     most, wanted = conf.getint("core", "max_map_length"), len(selection.accounts)
     if wanted > most * size:
         raise ConfigurationError(
@@ -132,6 +133,8 @@ def _check(params: ReportParams) -> None:
             raise ConfigurationError(f"The run has no parameter `{name}`.{guess} It takes: {', '.join(known)}.")
     if params["copy_conn_id"] == params["destination_conn_id"]:
         raise ConfigurationError("`copy_conn_id` is the destination itself. Name another connection, or none.")
+    for each in params["exclude"] or []:
+        Account(each)
     for conn_id in filter(None, (params["destination_conn_id"], params["copy_conn_id"])):
         destination_hook(conn_id)
 

@@ -98,9 +98,20 @@ class AwsAccounts:
 
     @cached_property
     def _hook(self) -> AwsBaseHook:
+        hook = AwsBaseHook(aws_conn_id=self._aws_conn_id, client_type="iam")
         if self._aws_conn_id:
-            BaseHook.get_connection(self._aws_conn_id)  # the stock hook would go on without a missing connection
-        return AwsBaseHook(aws_conn_id=self._aws_conn_id, client_type="iam")
+            # The stock hook would go on without a missing connection, or with one of another type.
+            if (found := BaseHook.get_connection(self._aws_conn_id)).conn_type != "aws":
+                raise ConfigurationError(
+                    f"Connection {self._aws_conn_id!r} is of type {found.conn_type}, not aws: name another."
+                )
+            try:
+                _ = hook.conn_config
+            except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+                raise ConfigurationError(
+                    f"The extras of connection {self._aws_conn_id!r} are not usable: {error}. Correct them."
+                ) from error
+        return hook
 
     @cached_property
     def _lab(self) -> bool:

@@ -77,12 +77,16 @@ def transport_of_aws(connection: AwsConnectionWrapper, config: Config | None) ->
     return stock_transport(connection.verify, config or Config(), lab=lab)
 
 
-def stock_transport(verify: bool | str | None, config: Config, *, lab: bool) -> Transport:  # noqa: FBT001 - botocore's
+def stock_transport(verify: object, config: Config, *, lab: bool) -> Transport:
     """Read a transport from what a stock `aws` connection says.
 
     Raises:
         ConfigurationError: Outside a laboratory, verification is switched off, or a proxy is to read the requests.
     """
+    if not (verify is None or isinstance(verify, bool) or (isinstance(verify, str) and verify)):
+        raise ConfigurationError(
+            f"verify in the aws connection's extras is {verify!r}. Give the path of a CA bundle, or remove it."
+        )
     options: Any = config  # botocore gives a Config its attributes at run time
     if (options.proxies_config or {}).get("proxy_use_forwarding_for_https") and not lab:
         raise ConfigurationError(

@@ -95,7 +95,11 @@ class SessionFactory(BaseSessionFactory):
         return session
 
     def _show_the_way(self, session: Any) -> None:  # noqa: ANN401 - of botocore or aiobotocore
-        """Let every client of a session go the connection's way, those too that Airflow makes without saying it."""
+        """Let every client of a session go the connection's way, those too that Airflow makes without saying it.
+
+        Endpoints of the environment or of AWS's configuration file have no say: they could lead sessions out of AWS.
+        """
+        session.set_config_variable("ignore_configured_endpoint_urls", True)  # noqa: FBT003 - botocore's
         if isinstance(self.conn.verify, str):
             session.set_config_variable("ca_bundle", self.conn.verify)
         if self.config is not None:

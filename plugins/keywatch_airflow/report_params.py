@@ -6,7 +6,7 @@ from typing import Final, Literal, TypedDict
 
 from airflow.sdk import Param
 
-ACCOUNT_IDS: Final = {"type": "string", "pattern": r"^\d{12}$"}
+ACCOUNT_IDS: Final = {"type": "string", "pattern": r"^[0-9]{12}(?!\n)$"}
 
 
 class ReportParams(TypedDict):
@@ -55,7 +55,7 @@ def report_params() -> dict[str, Param]:
         "role_name": Param(
             None,
             type=["null", "string"],
-            pattern=r"^[\w+=,.@/-]{1,512}$",
+            pattern=r"^[A-Za-z0-9_+=,.@/-]{1,512}(?!\n)$",
             title="Role to assume",
             description="The role's name in every account but the connection's own, such as KeywatchAudit.",
         ),

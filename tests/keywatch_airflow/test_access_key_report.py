@@ -108,8 +108,8 @@ def test_run_outlives_its_sessions(
 ) -> None:
     """Sessions of the certificate and of the roles end while accounts are read, and nobody notices."""
     connect("aws_audit", aws_by_certificate)
-    cloud.set_session_lifetime(1)
-    cloud.inject(Fault(FaultKind.DELAY, action="ListAccessKeys", seconds=0.2, count=None))
+    cloud.set_session_lifetime(3)
+    cloud.inject(Fault(FaultKind.DELAY, action="ListAccessKeys", seconds=0.5, count=None))
     params |= {"concurrency": 1, "batch_size": 20}
 
     (batch,) = steps.list_accounts(params, RUN_ID)
@@ -134,6 +134,7 @@ def test_named_accounts_of_the_organization_get_their_names(cloud: LocalCloud, p
 UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
     "misspelt": ({"organisation": True}, "no parameter `organisation`. Did you mean `organization`"),
     "unknown": ({"zzz": 1}, "no parameter `zzz`. It takes: organization"),
+    "excluded nobody": ({"exclude": ["655498509647\n"]}, "is not an AWS account id"),
     "copy to itself": ({"copy_conn_id": "collector"}, "is the destination itself"),
     "no destination": ({"destination_conn_id": "aws_audit"}, "'aws_audit' is not a destination"),
     "no copy": ({"copy_conn_id": "aws_audit"}, "'aws_audit' is not a destination"),

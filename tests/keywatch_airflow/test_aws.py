@@ -83,6 +83,28 @@ def test_missing_connection_is_refused_by_name(cloud: LocalCloud) -> None:
     assert cloud.requests() == []
 
 
+def test_connection_of_another_type_is_refused(
+    cloud: LocalCloud, connect: Connect, collector: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is no AWS one does not lead to the worker's own identity."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(cloud.aws.access_key_id))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", str(cloud.aws.secret_access_key))
+
+    with pytest.raises(ConfigurationError, match="is of type azure_data_collector, not aws"):
+        AwsAccounts(connect("collector", collector)).own()
+
+    assert cloud.requests() == []
+
+
+@pytest.mark.parametrize("extra", [{"config_kwargs": "x"}, {"config_kwargs": {"foo": 1}}, {"assume_role_method": "x"}])
+def test_extras_that_are_not_usable_are_told(connect: Connect, aws: Json, extra: Json) -> None:
+    """What the stock wrapper stumbles over is a matter of the connection."""
+    aws["extra"] |= {"role_arn": "arn:aws:iam::111122223333:role/x", **extra}
+
+    with pytest.raises(ConfigurationError, match="extras of connection 'aws_odd' are not usable"):
+        AwsAccounts(connect("aws_odd", aws)).own()
+
+
 def test_no_connection_uses_the_workers_own_identity(
     monkeypatch: pytest.MonkeyPatch, cloud: LocalCloud, stranger_ca: Path
 ) -> None:

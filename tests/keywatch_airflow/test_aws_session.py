@@ -157,7 +157,7 @@ def test_changed_certificate_connection_gets_a_session_of_its_own(
 
 def test_hook_outlives_its_session(cloud: LocalCloud, connect: Connect, aws_by_certificate: Json) -> None:
     """A client that a hook made long ago asks with a new session."""
-    cloud.set_session_lifetime(1)
+    cloud.set_session_lifetime(2)
     aws_by_certificate["extra"]["roles_anywhere"]["session_name"] = "short-lived"
     client = sts_hook(connect("aws_by_certificate", aws_by_certificate)).get_conn()
 
@@ -223,6 +223,23 @@ def test_no_connection_is_the_stock_one(
     found = asyncio.run(session.get_credentials()) if deferrable else session.get_credentials()
 
     assert found.access_key == "of-the-worker"
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"])
+def test_endpoint_of_the_environment_has_no_say(
+    cloud: LocalCloud, connect: Connect, aws_by_certificate: Json, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A session of the certificate goes to AWS, whatever the worker's environment says."""
+    monkeypatch.setenv(name, "https://evil.example.com")
+    member = cloud.aws.account_ids[1]
+    conn_id = connect("aws_by_certificate", aws_by_certificate)
+    aws_by_certificate["extra"]["role_arn"] = cloud.aws.role_arn(member)
+    assuming = connect("aws_assuming", aws_by_certificate)
+
+    assert cloud.aws.account_id in caller(cloud, conn_id)
+    assert member in caller(cloud, assuming)
+
+    assert {request.host for request in cloud.requests() if "evil" in request.host} == set()
 
 
 def test_worker_identity_never_steps_in(
@@ -308,6 +325,21 @@ NOT_USABLE: dict[str, tuple[Change, type[KeywatchError], str]] = {
         HostNotAllowedError,
         "anybody may rent",
     ),
+    "VPC endpoint of a stranger's": (
+        lambda c: c["extra"].update(
+            endpoint_url="https://vpce-0a1b.vpce-svc-0123456789abcdef0.eu-central-1.vpce.amazonaws.com"
+        ),
+        HostNotAllowedError,
+        "anybody may rent",
+    ),
+    "bucket called like a VPC endpoint": (
+        lambda c: c["extra"].update(endpoint_url="https://vpce-evil.s3.eu-central-1.amazonaws.com"),
+        HostNotAllowedError,
+        "anybody may rent",
+    ),
+    "zero for verification": (lambda c: c["extra"].update(verify=0), ConfigurationError, "verify .* is 0"),
+    "nothing for verification": (lambda c: c["extra"].update(verify=""), ConfigurationError, "verify .* is ''"),
+    "a list for verification": (lambda c: c["extra"].update(verify=[]), ConfigurationError, r"verify .* is \[\]"),
     "no verification": (lambda c: c["extra"].update(verify=False), ConfigurationError, "verify is false"),
 }
 

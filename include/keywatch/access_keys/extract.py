@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class AccessKeyExtraction:
         oldest_report: A report older than this is made anew.
         concurrency: Threads that read users side by side, at most.
         clock: Returns the time now, UTC.
+        sleep: Waits a number of seconds for the report.
 
     Attributes:
         snapshot_time: When the reading began, ISO 8601 UTC; every row of an account has the same.
@@ -80,6 +82,7 @@ class AccessKeyExtraction:
         oldest_report: timedelta = OLDEST,
         concurrency: int = DEFAULT_CONCURRENCY,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._client = client
         self._iam = Iam(client, account.id)
@@ -88,6 +91,7 @@ class AccessKeyExtraction:
         self._oldest_report = oldest_report
         self._concurrency = concurrency
         self._clock = clock
+        self._sleep = sleep
         self._report: CredentialReport | None = None
         self._users = self._keys = self._gone = 0
         self.snapshot_time = iso_time(clock())
@@ -123,7 +127,12 @@ class AccessKeyExtraction:
         yield from self._root_keys()
         if self._lookup == "report":
             self._report = fetch_report(
-                self._iam.ask, self._client, self._account.id, oldest=self._oldest_report, clock=self._clock
+                self._iam.ask,
+                self._client,
+                self._account.id,
+                oldest=self._oldest_report,
+                clock=self._clock,
+                sleep=self._sleep,
             )
         pages = self._iam.users()
         first = next(pages)
@@ -169,7 +178,12 @@ class AccessKeyExtraction:
         try:
             keys = self._iam.keys(user["UserName"])
         except GoneError:
-            return [None]
+            try:
+                keys = self._iam.keys(
+                    user["UserName"]
+                )  # a second look, since what is new is not at once seen everywhere
+            except GoneError:
+                return [None]
         uses = self._reported(user, keys)
         return [
             self._reported_row(user, slot, key, use) if use else self._asked_row(user, slot, key)
@@ -195,9 +209,9 @@ class AccessKeyExtraction:
     def _asked_row(self, user: UserTypeDef, slot: int, key: AccessKeyMetadataTypeDef) -> RawAccessKey | None:
         try:
             use = self._iam.last_use(key["AccessKeyId"])
-        except (GoneError, AccessDeniedError) as error:
-            # IAM's model lists no error for an unknown key here, so a refusal may mean that it is gone.
-            if isinstance(error, AccessDeniedError) and self._is_listed(user, key["AccessKeyId"]):
+        except (GoneError, AccessDeniedError):
+            # IAM's model lists no error for an unknown key here, so that a refusal too may mean that it is gone.
+            if self._is_listed(user, key["AccessKeyId"]):
                 raise
             return None
         row = self._key_row(user, slot, key)

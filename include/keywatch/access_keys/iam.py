@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from botocore.config import Config
@@ -18,6 +19,15 @@ PAGE_SIZE: Final = 1_000
 """The most users or keys that IAM puts on one page (IAM API reference, `MaxItems`)."""
 
 DEFAULT_CONCURRENCY: Final = 32
+
+MOST_KEYS: Final = 2
+"""Access keys that a user can have (IAM user guide, "IAM and AWS STS quotas")."""
+
+NEEDED: Final = {
+    "Users": ("UserName", "Arn", "CreateDate"),
+    "AccessKeyMetadata": ("AccessKeyId", "CreateDate", "Status"),
+}
+"""What IAM says of every user and every key."""
 
 T = TypeVar("T")
 
@@ -88,8 +98,7 @@ class Iam:
         Raises:
             KeywatchError: As `ask_aws`.
         """
-        summary = self.ask("iam:GetAccountSummary", lambda: self._client.get_account_summary()["SummaryMap"])
-        return summary.get("AccountAccessKeysPresent", 0)
+        return self.ask("iam:GetAccountSummary", lambda: _root_keys(self._client.get_account_summary()["SummaryMap"]))
 
     def users(self) -> Iterator[Page]:
         """List the users, a page at a time.
@@ -119,7 +128,7 @@ class Iam:
         """
         return self.ask(
             "iam:GetAccessKeyLastUsed",
-            lambda: self._client.get_access_key_last_used(AccessKeyId=access_key_id)["AccessKeyLastUsed"],
+            lambda: _dated(self._client.get_access_key_last_used(AccessKeyId=access_key_id)["AccessKeyLastUsed"]),
         )
 
     def ask(self, action: str, call: Callable[[], T]) -> T:
@@ -132,19 +141,50 @@ class Iam:
 
     def _pages(self, action: str, member: str, paginator: Any, **arguments: str) -> Iterator[Page]:  # noqa: ANN401 - one of two kinds
         """Yield what each page of a listing holds."""
+        markers: set[str] = set()
         pages = iter(paginator.paginate(**arguments, PaginationConfig={"PageSize": PAGE_SIZE}))
-        while page := self.ask(action, lambda: _whole(next(pages, None), member)):
+        while page := self.ask(action, lambda: _whole(next(pages, None), member, markers)):
             yield Page(page[member], is_last=not page.get("IsTruncated"))
 
 
-def _whole(page: Any, member: str) -> Any:  # noqa: ANN401 - one of two kinds of page, or None behind the last
-    """Return a page of a listing if it holds the members and, unless it is the last, says where the next begins.
+def _whole(page: Any, member: str, markers: set[str]) -> Any:  # noqa: ANN401 - one of two kinds of page, or None behind the last
+    """Return a page of a listing if it is all that it should be; botocore would take what is cut short for a whole one.
 
     Raises:
-        KeyError: It does not; botocore would take a listing that is cut short for a whole one.
+        KeyError: It lacks the members, one of these lacks a field, or it does not say where the next page begins.
+        OverflowError: A date is out of all bounds.
+        ValueError: The next page is said to begin where an earlier one did.
     """
     if page is not None:
-        missing = {member, "Marker"} - page.keys() if page.get("IsTruncated") else {member} - page.keys()
-        if missing:
-            raise KeyError(*missing)
+        for each in page[member]:
+            _dated({name: each[name] for name in NEEDED[member]})
+        if page["IsTruncated"]:
+            if page["Marker"] in markers:
+                raise ValueError
+            markers.add(page["Marker"])
     return page
+
+
+def _root_keys(summary: Mapping[Any, int]) -> int:
+    """Read how many access keys the root user has.
+
+    Raises:
+        KeyError: The summary does not say.
+        ValueError: It says more than a user can have.
+    """
+    count = summary["AccountAccessKeysPresent"]
+    if not 0 <= count <= MOST_KEYS:
+        raise ValueError
+    return count
+
+
+def _dated(values: T) -> T:
+    """Return what IAM says if its dates can be dates in UTC.
+
+    Raises:
+        OverflowError: One cannot.
+    """
+    for value in values.values():  # type: ignore[attr-defined]
+        if isinstance(value, datetime):
+            value.astimezone(UTC)
+    return values

@@ -69,7 +69,7 @@ def list_organization(client: OrganizationsClient, account_id: str) -> Iterator[
 
 
 def _members(page: ListAccountsResponseTypeDef | None) -> list[AccountTypeDef] | None:
-    return None if page is None else page["Accounts"]
+    return None if page is None else [account for account in page["Accounts"] if account["Id"]]
 
 
 def select_accounts(

@@ -79,7 +79,7 @@ def fetch_report(
     first_pause: timedelta = FIRST_PAUSE,
     longest_pause: timedelta = LONGEST_PAUSE,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> CredentialReport | None:
     """Get an account's credential report; None, after a warning that says why, if it cannot be had.
 
@@ -127,7 +127,7 @@ class _ReportRequest:
         self._account_id = account_id
         self._clock = clock
 
-    def newest(self, oldest: timedelta, sleep: Callable[[float], None], pauses: Iterator[float]) -> _Answer:
+    def newest(self, oldest: timedelta, sleep: Callable[[float], object], pauses: Iterator[float]) -> _Answer:
         """Return a report that is not older than `oldest`, or else the newest that IAM makes.
 
         Raises:
@@ -143,7 +143,7 @@ class _ReportRequest:
             return self._stopgap(kept, state)
         return self._made(found, sleep, pauses)
 
-    def _made(self, old: _Answer | str, sleep: Callable[[float], None], pauses: Iterator[float]) -> _Answer:
+    def _made(self, old: _Answer | str, sleep: Callable[[float], object], pauses: Iterator[float]) -> _Answer:
         """Wait for the report that is being made. It is not documented whether IAM shows the old one meanwhile."""
         log.info("AWS account %s: waiting for IAM to make a credential report", self._account_id)
         for pause in pauses:
@@ -174,7 +174,7 @@ class _ReportRequest:
                 answer = self._iam.get_credential_report()
             except ClientError as error:
                 return _code(error, NOT_THERE)
-            return _Answer(answer["Content"], answer["GeneratedTime"])
+            return _Answer(answer["Content"], answer["GeneratedTime"].astimezone(UTC))
 
         return self._ask("iam:GetCredentialReport", get)
 

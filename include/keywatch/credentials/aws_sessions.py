@@ -139,6 +139,11 @@ class CertificateSessions:
             log.warning("No new AWS session can be had, the old one serves for now: %s", error)
             return held
         now = self._clock()
+        if found.expires <= now:
+            raise SessionRefusedError(
+                f"The session that AWS gave has ended already, on {found.expires:%Y-%m-%d %H:%M} UTC. Set the worker's "
+                "clock."
+            )
         with self._lock:
             self._held, self._renew_at = found, found.expires - (found.expires - now) / RENEWED_WITH
         return found

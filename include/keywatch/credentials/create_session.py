@@ -144,6 +144,7 @@ def create_session(signing: SigningCertificate, target: RolesAnywhere, http: req
     try:
         answer = http.post(url, data=request.data, headers=dict(request.headers), allow_redirects=False)
     except requests.RequestException as error:
+        error.request = None  # which would open a session, for whoever gets hold of the error
         raise network_error(error, target.host, OF_AN_AWS_CONNECTION) from error
     if answer.status_code != HTTPStatus.CREATED:
         raise _refusal(answer, target)
@@ -165,13 +166,16 @@ def _session(answer: requests.Response, target: RolesAnywhere) -> AwsSession:
         given = answer.json()["credentialSet"][0]["credentials"]
         expires = datetime.fromisoformat(given["expiration"])
         key_id, secret, token = (given[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
-        if expires.tzinfo is None or not all(
-            isinstance(each, str) and each.isascii() for each in (key_id, secret, token)
-        ):
+        if expires.tzinfo is None or not all(map(_is_word, (key_id, secret, token))):
             raise ValueError  # noqa: TRY301 - as whatever else is wrong with the answer
         return AwsSession(key_id, secret, token, expires.astimezone(UTC))
-    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         raise _not_aws(answer.status_code, target) from None  # the cause may repeat what was said
+
+
+def _is_word(value: object) -> bool:
+    """Tell whether a value can be a part of credentials: text that goes into a header as it is."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def _refusal(answer: requests.Response, target: RolesAnywhere) -> KeywatchError:

@@ -96,6 +96,7 @@ class EntraHttp:
         try:
             response = self._session.request(method, url, **options, allow_redirects=False)
         except requests.RequestException as error:
+            error.request = None  # which holds the assertion
             raise network_error(error, host) from error
         wait = retry_after_seconds(response.headers.get("Retry-After"))
         status = response.status_code

@@ -21,6 +21,7 @@ from keywatch.errors import (
     AccessDeniedError,
     AccountUnusableError,
     AwsCredentialsError,
+    ConfigurationError,
     ExtractionIncompleteError,
     KeywatchError,
     StagingDamagedError,
@@ -116,7 +117,7 @@ class _BatchReader:
 
     def read_all(self, accounts: list[AccountRef]) -> list[Read]:
         """Read the accounts; what ends the step ends it as soon as the accounts that are being read are done."""
-        progress = Progress(log, f"Read of {len(accounts)} accounts", PROGRESS_SECONDS)
+        progress = Progress(log, f"{len(accounts)} accounts", PROGRESS_SECONDS)
         with ThreadPoolExecutor(self._reading.accounts_at_once, thread_name_prefix="account") as pool:
             futures = [pool.submit(self._read_in_turn, Account(**ref)) for ref in accounts]
             pending: set[Future[Read | None]] = set(futures)
@@ -150,7 +151,7 @@ class _BatchReader:
             for each in self._going_on:
                 total.update(asdict(each.counts))
         return {
-            "accounts": total["accounts"],
+            "done": total["accounts"],
             "users": total["users"],
             "keys": total["keys"],
             "calls": total["calls"],
@@ -221,6 +222,7 @@ class _BatchReader:
             lookup=self._reading.lookup,
             oldest_report=self._reading.oldest_report,
             concurrency=self._reading.concurrency,
+            sleep=self._over.wait,
         )
         with self._lock:
             self._going_on.append(extraction)
@@ -237,11 +239,11 @@ class _BatchReader:
 def _is_about_one_account(error: KeywatchError) -> bool:
     """Tell whether an error costs one account alone: of its own, or one that a later try may not meet.
 
-    Credentials that IAM refuses are the account's, since STS has accepted the connection's before.
+    Credentials that IAM refuses, and what it cannot be asked, are the account's: STS has taken the connection's before.
     """
     if isinstance(error, (AccessDeniedError, AccountUnusableError, TransientError)):
         return True
-    return isinstance(error, AwsCredentialsError) and (error.action or "").startswith("iam:")
+    return isinstance(error, (AwsCredentialsError, ConfigurationError)) and (error.action or "").startswith("iam:")
 
 
 def _is_whole(outcome: AccountOutcome, folder: BatchFolder[Any]) -> bool:

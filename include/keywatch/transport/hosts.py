@@ -186,7 +186,8 @@ AWS_SERVICE_HOSTS: Final = AllowedHosts("AWS", tuple(f".{domain}" for domain in 
 """Every AWS service, and whoever rents a name below these domains: see `is_aws_endpoint`."""
 
 AWS_ENDPOINT: Final = re.compile(
-    rf"(vpce-[a-z0-9-]+\.)?[a-z0-9-]+(\.{AWS_REGION})?(\.vpce)?\.({'|'.join(map(re.escape, AWS_DOMAINS))})"
+    rf"((?!vpce-)[a-z0-9-]+(\.{AWS_REGION})?|vpce-[0-9a-z-]+\.(?!vpce-)[a-z0-9-]+\.{AWS_REGION}\.vpce)"
+    rf"\.({'|'.join(map(re.escape, AWS_DOMAINS))})"
 )
 """`<service>[.<region>]`, or a VPC endpoint of one. What can be rented (an API, a machine) has other labels."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 import threading
@@ -254,6 +255,65 @@ def test_extraction_skips_a_deleted_key_that_is_denied(iam: IAMClient, account: 
 
     assert fields(rows) == seeded_fields([key for key in seeded if key.access_key_id != victim])
     assert reading.counts.gone == 1
+
+
+def test_extraction_does_not_lose_a_key_that_is_listed(
+    auditor_session: boto3.Session, account: str, cloud: LocalCloud
+) -> None:
+    """A key that IAM goes on listing, but says it does not know, is a failure to try again and no deleted key."""
+    body = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>Not here yet.</Message></Error></ErrorResponse>"
+    victim = keys_of(cloud, account)[-1].access_key_id
+    fault = Fault(
+        FaultKind.STATUS, action="GetAccessKeyLastUsed", access_key_id=victim, status=404, body=body, count=None
+    )
+    cloud.inject(dataclasses.replace(fault, content_type="text/xml"))
+
+    with pytest.raises(AwsServiceError, match="Not here yet"):
+        list(extraction(iam_client(auditor_session, cloud, attempts=1), account))
+
+
+def page(action: str, result: str) -> str:
+    """Write an answer of IAM's."""
+    return f'<{action}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/">{result}</{action}Response>'
+
+
+def listing(action: str, member: str, fields: str, rest: str = "<IsTruncated>false</IsTruncated>") -> str:
+    """Write a page of a listing."""
+    return page(action, f"<{action}Result><{member}><member>{fields}</member></{member}>{rest}</{action}Result>")
+
+
+USER = "<UserName>a</UserName><Arn>arn:aws:iam::123456789012:user/a</Arn><CreateDate>2024-01-01T00:00:00Z</CreateDate>"
+KEY = "<UserName>a</UserName><AccessKeyId>{}</AccessKeyId><Status>Active</Status><CreateDate>{}</CreateDate>"
+AROUND = "<SummaryMap><entry><key>AccountAccessKeysPresent</key><value>{}</value></entry></SummaryMap>"
+ODD_ANSWERS = {
+    "user without a name": ("ListUsers", listing("ListUsers", "Users", "<Arn>x</Arn>")),
+    "users without an end": ("ListUsers", listing("ListUsers", "Users", USER, "<Marker>x</Marker>")),
+    "users in a circle": (
+        "ListUsers",
+        listing("ListUsers", "Users", USER, "<IsTruncated>true</IsTruncated><Marker>x</Marker>"),
+    ),
+    "key without an id": ("ListAccessKeys", listing("ListAccessKeys", "AccessKeyMetadata", "<UserName>a</UserName>")),
+    "key of the year 9999": (
+        "ListAccessKeys",
+        listing("ListAccessKeys", "AccessKeyMetadata", KEY.format("x", "9999-12-31T23:59:59-14:00")),
+    ),
+    "no root keys said": ("GetAccountSummary", page("GetAccountSummary", "<GetAccountSummaryResult/>")),
+    "a million root keys": (
+        "GetAccountSummary",
+        page("GetAccountSummary", f"<GetAccountSummaryResult>{AROUND.format(10**6)}</GetAccountSummaryResult>"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("action", "body"), ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+def test_extraction_takes_no_odd_answer_for_the_truth(
+    action: str, body: str, auditor_session: boto3.Session, account: str, cloud: LocalCloud
+) -> None:
+    """What IAM never says is a failure of one account, to be tried again, and neither a hang nor a row."""
+    cloud.inject(Fault(FaultKind.STATUS, action=action, status=200, body=body, content_type="text/xml", count=None))
+
+    with pytest.raises(AwsServiceError, match="something in between"):
+        list(extraction(iam_client(auditor_session, cloud, attempts=1), account))
 
 
 @pytest.mark.parametrize("action", ["GetAccountSummary", "ListUsers", "ListAccessKeys", "GetAccessKeyLastUsed"])

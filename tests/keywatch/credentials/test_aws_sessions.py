@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -334,6 +335,48 @@ def test_odd_answers_are_errors_of_ours(fault: Fault, error: type[KeywatchError]
 
     with pytest.raises(error):
         sessions(cloud).get()
+
+
+def answer(**changes: str) -> str:
+    """Write what IAM Roles Anywhere answers, with something else in it."""
+    given = {"accessKeyId": "x", "secretAccessKey": "y", "sessionToken": "z", "expiration": "2099-01-01T00:00:00Z"}
+    return json.dumps({"credentialSet": [{"credentials": given | changes}]})
+
+
+ODD_CREDENTIALS = {
+    "out of all bounds": {"expiration": "9999-12-31T23:59:59-14:00"},
+    "without a zone": {"expiration": "2099-01-01T00:00:00"},
+    "two lines": {"sessionToken": "z\r\nX-Evil: 1"},
+    "empty": {"accessKeyId": ""},
+}
+
+
+@pytest.mark.parametrize("changes", ODD_CREDENTIALS.values(), ids=ODD_CREDENTIALS)
+def test_odd_credentials_are_not_used(changes: dict[str, str], cloud: LocalCloud) -> None:
+    """What cannot be credentials is not AWS's answer."""
+    cloud.inject(Fault(FaultKind.STATUS, action="CreateSession", status=201, body=answer(**changes)))
+
+    with pytest.raises(RequestRefusedError, match="something in between"):
+        sessions(cloud).get()
+
+
+def test_session_that_has_ended_already_is_a_matter_of_the_clock(cloud: LocalCloud) -> None:
+    """Credentials that are over when they come are not handed on."""
+    ended = answer(expiration="2020-01-01T00:00:00Z")
+    cloud.inject(Fault(FaultKind.STATUS, action="CreateSession", status=201, body=ended))
+
+    with pytest.raises(SessionRefusedError, match="Set the worker's clock"):
+        sessions(cloud).get()
+
+
+def test_error_carries_no_signed_request(cloud: LocalCloud) -> None:
+    """Whoever gets hold of an error, its causes included, cannot open a session with it."""
+    cloud.inject(Fault(FaultKind.DROP_BEFORE, action="CreateSession", count=None))
+
+    with pytest.raises(UnreachableError) as caught:
+        sessions(cloud).get()
+
+    assert getattr(caught.value.__cause__, "request", None) is None
 
 
 @pytest.mark.parametrize("kind", [FaultKind.TLS_EXPIRED, FaultKind.TLS_UNTRUSTED])

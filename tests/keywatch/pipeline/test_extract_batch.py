@@ -309,9 +309,9 @@ def test_extract_batch_tells_how_far_it_is(
     with caplog.at_level(logging.INFO, "keywatch"):
         extract_batch(batch, folder, connect)
 
-    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Read of 2 accounts")]
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("2 accounts: ")]
     said = re.fullmatch(
-        r"Read of 2 accounts: 2 accounts, 24 users, (\d+) keys, (\d+) calls, 0 calls throttled, \d+ calls per second",
+        r"2 accounts: 2 done, 24 users, (\d+) keys, (\d+) calls, 0 calls throttled, \d+ calls per second",
         line,
     )
     assert said is not None
