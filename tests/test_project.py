@@ -86,6 +86,16 @@ def test_demo_holds_no_access_key_of_aws(default_cloud: LocalCloud) -> None:
     assert [key.user for key in default_cloud.keys() if "keywatch" in key.user] == []
 
 
+def test_readme_shows_what_was_measured() -> None:
+    """Every figure of the README's table of measurements stands in the full one."""
+    table = README.split("<!-- measured -->")[1].split("\n\n")[0]
+    figures = [number for row in table.splitlines()[3:] for number in re.findall(r"\d+\.\d+|\d+%", row.split("|")[3])]
+    full = (PROJECT / "docs/benchmarks.md").read_text(encoding="utf-8")
+
+    assert len(figures) > 10
+    assert [figure for figure in figures if figure not in full] == []
+
+
 def test_readme_query_of_old_keys_is_understood(default_cloud: LocalCloud) -> None:
     """The README's first query runs on the local cloud as it stands there, with the saved function in place."""
     query = re.findall(r"```kusto\n(.*?)```", README, re.DOTALL)[0]

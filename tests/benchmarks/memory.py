@@ -56,7 +56,7 @@ CASES: Final = (AT_ONCE, SLOWLY)
 def benchmark() -> Iterator[Note | Row]:
     """Measure every case with both sizes."""
     bare = in_fresh_process(__name__, "imports only", "0")
-    yield Note("Chunks of the Data Collector's usual size, four in flight.")
+    yield Note("Chunks of the Data Collector's usual size, eight in flight.")
     yield Row("imports only", {"records": None, "seconds": None, "records/s": None, "peak MB": bare.peak_mb})
     for way in CASES:
         smaller, larger = (in_fresh_process(__name__, way, str(size)) for size in SIZES)
