@@ -26,7 +26,7 @@ shows each key once.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, dag, task, task_group
@@ -48,7 +48,11 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
     max_active_runs=1,
     doc_md=__doc__,
     tags=["aws", "azure", "access-keys"],
-    default_args={"owner": "cloud-security", "retry_policy": NO_USE_IN_RETRYING},
+    default_args={
+        "owner": "cloud-security",
+        "retry_policy": NO_USE_IN_RETRYING,
+        "execution_timeout": timedelta(hours=12),  # far above any batch: it ends what hangs
+    },
     params=report_params(),
 )
 def access_key_report() -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 STATE = Path(".airflow") / "localcloud"
 """Where the state of a running local cloud is, unless told otherwise."""
 
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C has ended."""
+
 OWN_MODULE = ("demo", "up")
 """Commands with a module and options of their own, which import what the others do not need."""
 
@@ -27,7 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command and give its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and arguments[0] in OWN_MODULE:
-        return int(importlib.import_module(f"localcloud.{arguments[0]}").main(arguments[1:]))
+        try:
+            return int(importlib.import_module(f"localcloud.{arguments[0]}").main(arguments[1:]))
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+            return INTERRUPTED
     options = _parser().parse_args(arguments)
     try:
         command: Callable[[argparse.Namespace], int] = options.command

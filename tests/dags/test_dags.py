@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -155,6 +156,13 @@ def test_access_key_report_always_publishes_and_judges(dag_bag: DagBag) -> None:
     always = dict.fromkeys(("publish", "verdict"), TriggerRule.ALL_DONE)
     reading = ("list_accounts", "audit.extract", "audit.transform", "audit.load")
     assert dict.fromkeys(reading, TriggerRule.ALL_SUCCESS) | always == rules
+
+
+def test_access_key_report_ends_what_hangs(dag_bag: DagBag) -> None:
+    """No task can stand in the way of the next day's run for ever."""
+    limits = [task.execution_timeout for task in dag_of(dag_bag, "access_key_report").tasks]
+
+    assert all(limit is not None and limit < timedelta(days=1) for limit in limits)
 
 
 def test_access_key_report_emits_its_asset_when_published(dag_bag: DagBag) -> None:
