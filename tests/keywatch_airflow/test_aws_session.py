@@ -157,7 +157,7 @@ def test_changed_certificate_connection_gets_a_session_of_its_own(
 
 def test_hook_outlives_its_session(cloud: LocalCloud, connect: Connect, aws_by_certificate: Json) -> None:
     """A client that a hook made long ago asks with a new session."""
-    cloud.set_session_lifetime(2)
+    cloud.set_session_lifetime(3)
     aws_by_certificate["extra"]["roles_anywhere"]["session_name"] = "short-lived"
     client = sts_hook(connect("aws_by_certificate", aws_by_certificate)).get_conn()
 

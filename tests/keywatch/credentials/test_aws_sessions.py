@@ -149,7 +149,7 @@ def test_session_is_renewed_when_a_quarter_of_its_life_is_left(cloud: LocalCloud
 
 def test_client_outlives_its_session(cloud: LocalCloud) -> None:
     """A client that goes on longer than a session asks with the next one, and never with one that has ended."""
-    cloud.set_session_lifetime(2)
+    cloud.set_session_lifetime(3)
     session = botocore.session.get_session()
     session._credentials = sessions(cloud).botocore_credentials()  # type: ignore[attr-defined]
     client: Any = boto3.Session(botocore_session=session).client("sts", **reach(cloud))
