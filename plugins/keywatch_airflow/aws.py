@@ -164,6 +164,6 @@ class AwsAccounts:
             service,
             stock_transport(self._hook.verify, own_config, lab=self._lab),
             AWS_HOSTS.in_lab(self._lab),
-            config=own_config.merge(config) if config else own_config,
+            config=config.merge(own_config) if config else own_config,  # what the connection says wins
             endpoint_url=self._hook.conn_config.get_service_endpoint_url(service),
         )
