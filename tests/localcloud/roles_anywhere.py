@@ -21,6 +21,11 @@ from tests.localcloud.conftest import Credentials
 
 RSA: Final = "AWS4-X509-RSA-SHA256"
 ECDSA: Final = "AWS4-X509-ECDSA-SHA256"
+DENIED: Final = (403, "AccessDeniedException")
+INVALID_SIGNATURE: Final = (*DENIED, "Invalid signature")
+UNTRUSTED: Final = (*DENIED, "Untrusted signing certificate")
+INSUFFICIENT: Final = (*DENIED, "Untrusted certificate. Insufficient certificate")
+EXPIRED: Final = (*DENIED, "Untrusted certificate. The certificate has expired or is not yet valid")
 LEAF: Final = "keywatch-audit"
 """The common name that the audit role trusts."""
 
@@ -186,3 +191,8 @@ def credentials_of(response: requests.Response) -> Credentials:
 def refused(response: requests.Response) -> tuple[int, str, str]:
     """Read status, code and message of a refusal."""
     return response.status_code, response.headers["x-amzn-ErrorType"], response.json()["message"]
+
+
+def unable(cloud: LocalCloud) -> tuple[int, str, str]:
+    """Give the refusal of the audit role's trust policy."""
+    return (*DENIED, f"Unable to assume role for {cloud.aws.audit_role_arn}.")
