@@ -114,9 +114,10 @@ class AccessKeyExtraction:
             AwsServiceError: IAM failed in another way.
         """
         keep_wire_logs_quiet()
-        for row in self._rows():
-            self._keys += 1
-            yield row
+        with self._iam.counting():
+            for row in self._rows():
+                self._keys += 1
+                yield row
         counts = self.counts
         log.info(
             "AWS account %s: %s users, %s keys, %s deleted meanwhile, %s calls",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -19,6 +20,9 @@ PAGE_SIZE: Final = 1_000
 """The most users or keys that IAM puts on one page (IAM API reference, `MaxItems`)."""
 
 DEFAULT_CONCURRENCY: Final = 32
+
+RECEIVED: Final = "response-received.iam"
+"""The event by which botocore tells of every answer, those that it will ask again for included."""
 
 MOST_KEYS: Final = 2
 """Access keys that a user can have (IAM user guide, "IAM and AWS STS quotas")."""
@@ -62,9 +66,14 @@ class CallCounter:
         self.calls = 0
         self.throttled = 0
 
-    def watch(self, client: IAMClient) -> None:
-        """Count a client's requests from now on."""
-        client.meta.events.register("response-received.iam", self._received, unique_id="keywatch-calls")
+    @contextmanager
+    def watching(self, client: IAMClient) -> Iterator[None]:
+        """Count a client's requests meanwhile."""
+        client.meta.events.register(RECEIVED, self._received)
+        try:
+            yield
+        finally:
+            client.meta.events.unregister(RECEIVED, self._received)
 
     def _received(self, parsed_response: dict[str, Any] | None = None, **_: object) -> None:
         code = (parsed_response or {}).get("Error", {}).get("Code")
@@ -85,7 +94,10 @@ class Iam:
         self._client = client
         self._account_id = account_id
         self.counter = CallCounter()
-        self.counter.watch(client)
+
+    def counting(self) -> AbstractContextManager[None]:
+        """Count the requests that are made meanwhile."""
+        return self.counter.watching(self._client)
 
     @property
     def partition(self) -> str:

@@ -139,9 +139,14 @@ def test_extraction_asks_once_per_question(iam: IAMClient, cloud: LocalCloud, ac
     }
 
 
-def test_extraction_of_the_same_account_twice_is_the_same(iam: IAMClient, account: str) -> None:
-    """Reading changes nothing."""
-    assert fields(list(extraction(iam, account))) == fields(list(extraction(iam, account)))
+def test_extraction_of_the_same_account_twice_is_the_same(iam: IAMClient, account: str, cloud: LocalCloud) -> None:
+    """Reading changes nothing, and each reading counts its own calls."""
+    readings = [extraction(iam, account), extraction(iam, account)]
+
+    first, second = (fields(list(reading)) for reading in readings)
+
+    assert first == second
+    assert len(cloud.requests()) == readings[1].counts.calls * 2
 
 
 @pytest.fixture(scope="module")
