@@ -13,7 +13,7 @@ from keywatch.staging import encode
 
 
 class RowEncoder:
-    """Renames a staged record's fields to a table's columns, in an eighth of the time that Python's `json` takes.
+    """Renames a staged record's fields to a table's columns, without taking the record apart into a dictionary.
 
     Values stay as they are; fields that have no column, and those that are null, stay away, as in `Table.row`.
 

@@ -183,7 +183,7 @@ ROLES_ANYWHERE_HOSTS: Final = AllowedHosts(
 """Where a certificate's signature is traded for an AWS session."""
 
 AWS_SERVICE_HOSTS: Final = AllowedHosts("AWS", tuple(f".{domain}" for domain in AWS_DOMAINS))
-"""Every AWS service, and whoever rents a name below these domains: see `is_aws_endpoint`."""
+"""Every AWS service, and whoever rents a name below these domains: see `require_aws_endpoint`."""
 
 AWS_ENDPOINT: Final = re.compile(
     rf"((?!vpce-)[a-z0-9-]+(\.{AWS_REGION})?|vpce-[0-9a-z-]+\.(?!vpce-)[a-z0-9-]+\.{AWS_REGION}\.vpce)"
