@@ -1,0 +1,1 @@
+"""The fault matrix: every way to break the delivery of a report, and what becomes of it."""
