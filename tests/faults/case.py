@@ -14,7 +14,7 @@ class Ends(StrEnum):
     SURVIVED = "survived"
     """It ends well, with every record stored, and nobody has to do anything."""
     REFUSED = "refused"
-    """A step fails with an error that says what to do. Once that is done and the step cleared, every record is there."""
+    """A step fails with an error that says what to do. Once that is done and the step cleared, all is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
