@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.model import TLS_KINDS, Fault, FaultKind
+from localcloud.model import TUNNEL_KINDS, Fault, FaultKind
 
 if TYPE_CHECKING:
     from localcloud.service import Call
@@ -64,7 +64,7 @@ class Faults:
         chosen: list[Fault] = []
         with self._lock:
             for each in self._injected:
-                if each.fault.kind in TLS_KINDS or not _matches(each.fault, call, body_bytes) or not each.take():
+                if each.fault.kind in TUNNEL_KINDS or not _matches(each.fault, call, body_bytes) or not each.take():
                     continue
                 chosen.append(each.fault)
                 if each.fault.kind not in ACCOMPANYING:
@@ -72,11 +72,11 @@ class Faults:
         return chosen
 
     def for_tunnel(self, host: str) -> Fault | None:
-        """Take the TLS fault that hits a new connection to a host."""
+        """Take the fault that hits a new connection to a host."""
         with self._lock:
             for each in self._injected:
                 fault = each.fault
-                if fault.kind in TLS_KINDS and _host_matches(fault.host, host) and each.take():
+                if fault.kind in TUNNEL_KINDS and _host_matches(fault.host, host) and each.take():
                     return fault
         return None
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
-
-if TYPE_CHECKING:
-    import asyncio
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of a request body that are kept: more than any service played here accepts."""
 BODYLESS = frozenset({204, 304})
 """Statuses that are answered without a body and its length."""
 REASONS = {status.value: status.phrase for status in HTTPStatus}
+BEGUN = b"HTTP/1.1 2"
+"""What is sent of an answer without a body that is cut: its status cannot be read."""
+PIECES = 20
+"""In which an answer trickles in."""
 READ_SIZE = 256 * 1024
 """Bytes asked of the socket at a time."""
 
@@ -120,8 +121,17 @@ class ServerConnection:
             self._http.receive_data(await self._reader.read(READ_SIZE))
         return event if isinstance(event, h11.Event) else None
 
-    async def respond(self, response: Response, *, close: bool = False) -> None:
-        """Send a response; the connection stays open unless `close` or the peer says otherwise."""
+    async def respond(
+        self, response: Response, *, close: bool = False, trickle: float = 0.0, cut: bool = False
+    ) -> None:
+        """Send a response; the connection stays open unless `close` or the peer says otherwise.
+
+        Args:
+            response: What to send.
+            close: whether to announce that the connection closes.
+            trickle: seconds over which it is sent, in pieces.
+            cut: whether to send half of its body alone or, if it has none, the beginning of its status line.
+        """
         body = b"" if self._head or response.status in BODYLESS else response.body
         length = len(response.body) if response.length is None else response.length
         headers = [
@@ -131,12 +141,20 @@ class ServerConnection:
         ]
         if close:
             headers.append(("Connection", "close"))
-        head = h11.Response(status_code=response.status, headers=headers, reason=response.reason.encode())
-        data = self._http.send(head) or b""
-        data += self._http.send(h11.Data(data=body)) or b""
-        data += self._http.send(h11.EndOfMessage()) or b""
-        self._writer.write(data)
-        await self._writer.drain()
+        event = h11.Response(status_code=response.status, headers=headers, reason=response.reason.encode())
+        head = self._http.send(event) or b""
+        data = head + (self._http.send(h11.Data(data=body)) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
+        if cut:
+            data = data[: len(head) + len(body) // 2] if body else head[: len(BEGUN)]
+        await self._write(data, trickle)
+
+    async def _write(self, data: bytes, trickle: float) -> None:
+        size = -(-len(data) // PIECES) if trickle else len(data)
+        for start in range(0, len(data), size):
+            self._writer.write(data[start : start + size])
+            await self._writer.drain()
+            if trickle:
+                await asyncio.sleep(trickle / PIECES)
 
     def _send(self, event: h11.InformationalResponse) -> None:
         self._writer.write(self._http.send(event) or b"")

@@ -265,17 +265,28 @@ class FaultKind(StrEnum):
     """The connection closes before anything was processed."""
     DROP_AFTER = "drop_after"
     """Processed and stored, and the connection closes before the answer."""
+    REPLACE = "replace"
+    """Processed and stored, but answered with `status`, `body` and `content_type`, as by a proxy on the way back."""
+    MISLABEL = "mislabel"
+    """Processed and stored, and answered as ever, but for the `content_type`."""
+    TRUNCATE = "truncate"
+    """Processed and stored, and the connection closes in the middle of the answer."""
+    TRICKLE = "trickle"
+    """Processed and stored, and the answer trickles in over so many `seconds`."""
     DELAY = "delay"
-    """The answer comes `seconds` later."""
+    """Processed and stored, and the answer comes `seconds` later."""
     VANISH = "vanish"
     """`user`, or the key `access_key_id`, is deleted just before the matching call is processed."""
+    REFUSE = "refuse"
+    """The proxy says that the host refuses the connection."""
     TLS_EXPIRED = "tls_expired"
     """The host presents a certificate that has expired."""
     TLS_UNTRUSTED = "tls_untrusted"
     """The host presents a certificate of a CA that nobody trusts."""
 
 
-TLS_KINDS = frozenset({FaultKind.TLS_EXPIRED, FaultKind.TLS_UNTRUSTED})
+TUNNEL_KINDS = frozenset({FaultKind.REFUSE, FaultKind.TLS_EXPIRED, FaultKind.TLS_UNTRUSTED})
+"""What hits a new connection to a host, whatever is asked over it."""
 
 
 @dataclass(frozen=True)
@@ -297,11 +308,11 @@ class Fault:
         access_key_id: only requests about this access key; for `vanish`, the key to delete.
         count: how many requests it hits; None is for ever.
         after: how many matching requests pass first.
-        status: HTTP status, for `status`.
-        body: response body, for `status`.
-        content_type: of `body`.
+        status: HTTP status, for `status` and `replace`.
+        body: response body, for the same.
+        content_type: of `body`; for `mislabel`, of the answer.
         retry_after: seconds, sent as Retry-After.
-        seconds: for `delay`.
+        seconds: for `delay` and `trickle`.
     """
 
     kind: FaultKind

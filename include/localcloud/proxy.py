@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
+import struct
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localcloud import data_collector, logs_ingestion
@@ -33,14 +35,32 @@ PRESENTED = {FaultKind.TLS_EXPIRED: Presented.EXPIRED, FaultKind.TLS_UNTRUSTED: 
 NAMED = (data_collector.DOMAIN, logs_ingestion.DOMAIN, key_vault.DOMAIN, event_hubs.DOMAIN)
 """Domains in which every resource has a name of its own."""
 DROPS = frozenset({FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER})
+PROCESSED = frozenset(
+    {
+        *(FaultKind.DROP_AFTER, FaultKind.REPLACE, FaultKind.MISLABEL),
+        *(FaultKind.TRUNCATE, FaultKind.TRICKLE, FaultKind.DELAY),
+    }
+)
+"""Faults that leave the request to the service, and do something to its answer."""
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on, with no time: closing sends RST (Linux, socket(7))."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What to do with a connection: send a response, or close it without one; after so many seconds."""
+    """What to do with a connection: send a response, or close it without one.
+
+    Attributes:
+        response: What to send; None resets the connection.
+        seconds: To wait before.
+        trickle: Seconds over which it is sent.
+        cut: Whether the connection is reset in the middle of it.
+    """
 
     response: Response | None
     seconds: float = 0.0
+    trickle: float = 0.0
+    cut: bool = False
 
 
 class RefusedTunnelError(Exception):
@@ -97,7 +117,12 @@ class Proxy:
             self._log.add(refused_tunnel(refused.host, refused.status, str(refused)))
             await outside.respond(Response(refused.status, f"{refused}\n".encode()), close=True)
             return
-        await self._end_tls(host, writer)
+        fault = self._faults.for_tunnel(host)
+        if fault and fault.kind is FaultKind.REFUSE:
+            self._log.add(refused_tunnel(host, 503, "ConnectionRefused", fault.kind))
+            await outside.respond(Response(503, b"The host refuses the connection\n"), close=True)
+            return
+        await self._end_tls(host, fault, writer)
         await self._serve(host, service, ServerConnection(reader, writer), writer)
 
     def _destination(self, request: Request) -> tuple[str, Service]:
@@ -119,8 +144,7 @@ class Proxy:
             )
         return host, service
 
-    async def _end_tls(self, host: str, writer: asyncio.StreamWriter) -> None:
-        fault = self._faults.for_tunnel(host)
+    async def _end_tls(self, host: str, fault: Fault | None, writer: asyncio.StreamWriter) -> None:
         context = self._certificates.context(host, PRESENTED[fault.kind] if fault else Presented.VALID)
         # No await may come between the answer and start_tls: the handshake's first bytes would be lost.
         writer.write(ESTABLISHED)
@@ -152,10 +176,11 @@ class Proxy:
             outcome = await loop.run_in_executor(self._worker, self._play, service, host, request)
             if outcome.seconds:
                 await asyncio.sleep(outcome.seconds)
-            if outcome.response is None:
-                writer.transport.abort()
+            if outcome.response is not None:
+                await inside.respond(outcome.response, trickle=outcome.trickle, cut=outcome.cut)
+            if outcome.response is None or outcome.cut:
+                _reset(writer)
                 return
-            await inside.respond(outcome.response)
 
     def _play(self, service: Service, host: str, request: Request) -> Outcome:
         try:
@@ -174,7 +199,18 @@ class Proxy:
         status = None if dropped or response is None else response.status
         error = None if dropped or response is None else response.error
         self._log.add(answered(record, status, error, kinds))
-        return Outcome(None if dropped else response, sum(fault.seconds for fault in faults))
+        return Outcome(
+            None if dropped else response,
+            seconds=sum(fault.seconds for fault in faults if fault.kind is FaultKind.DELAY),
+            trickle=sum(fault.seconds for fault in faults if fault.kind is FaultKind.TRICKLE),
+            cut=any(fault.kind is FaultKind.TRUNCATE for fault in faults),
+        )
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection as a host does that has crashed."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    writer.transport.abort()
 
 
 async def _until_it_ends(serving: Awaitable[None], writer: asyncio.StreamWriter) -> None:
@@ -190,8 +226,14 @@ def _response(service: Service, request: Request, call: Call, faults: Sequence[F
     for fault in faults:
         if fault.kind is FaultKind.DROP_BEFORE:
             return None
-        if fault.kind not in (FaultKind.DROP_AFTER, FaultKind.DELAY):
+        if fault.kind not in PROCESSED:
             response = service.apply(fault, call)
             if response is not None:
                 return response
-    return service.answer(request, call)
+    response = service.answer(request, call)
+    for fault in faults:
+        if fault.kind is FaultKind.MISLABEL:
+            response = replace(response, content_type=fault.content_type)
+        if fault.kind is FaultKind.REPLACE:
+            response = Response(fault.status, (fault.body or "").encode(), fault.content_type)
+    return response
