@@ -31,6 +31,8 @@
         ├── ThrottledError               the service asks for patience
         ├── ServiceUnavailableError      the service failed on its side
         ├── AwsServiceError              IAM or STS failed on its side
+        ├── SessionExpiredError          AWS says that a session is over, though its time is not
+        ├── StagingUnavailableError      the staging area cannot be read or written at the moment
         └── ExtractionIncompleteError    some accounts of a batch could not be read this time
 
 Messages say what to do next. They hold no credential, no record and no full access key id.
@@ -227,6 +229,14 @@ class ServiceUnavailableError(TransientError):
 
 class AwsServiceError(TransientError):
     """IAM or STS failed on its side."""
+
+
+class SessionExpiredError(TransientError):
+    """AWS says that a session is over, though its time is not; another try has another session."""
+
+
+class StagingUnavailableError(TransientError):
+    """The staging area cannot be read or written at the moment: it is full, out of reach, or not for this worker."""
 
 
 class ExtractionIncompleteError(TransientError):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final, Protocol, Self, TypeVar, cast
+from typing import Any, BinaryIO, Final, Protocol, Self, TypeVar
 
-from keywatch.errors import StagingDamagedError, StagingGoneError
+from keywatch.errors import KeywatchError, StagingDamagedError, StagingGoneError, StagingUnavailableError
 
 
 class StagingPath(Protocol):
@@ -83,14 +84,19 @@ class LineWriter:
         count: Records written so far.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, path: StagingPath, file: BinaryIO) -> None:
+        self._path = path
         self._file = file
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self.count = 0
 
     def write(self, line: bytes) -> None:
-        """Append one encoded record and a line break."""
+        """Append one encoded record and a line break.
+
+        Raises:
+            StagingUnavailableError: The file cannot be written.
+        """
         self._buffer += line
         self._buffer += b"\n"
         self.count += 1
@@ -98,10 +104,16 @@ class LineWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what has been gathered."""
-        self._digest.update(self._buffer)
-        self._file.write(bytes(self._buffer))
+        """Hand on what has been gathered.
+
+        Raises:
+            StagingUnavailableError: The file cannot be written.
+        """
+        data = bytes(self._buffer)
         self._buffer.clear()
+        with _storing(self._path):
+            self._file.write(data)
+        self._digest.update(data)
 
     @property
     def sha256(self) -> str:
@@ -111,13 +123,22 @@ class LineWriter:
 
 @contextlib.contextmanager
 def line_writer(path: StagingPath) -> Iterator[LineWriter]:
-    """Open a staged file for writing, in place of whatever was there. What was written stays if an error follows."""
-    with path.open("wb") as file:
-        writer = LineWriter(file)
+    """Open a staged file for writing, in place of whatever was there. What was written stays if an error follows.
+
+    Raises:
+        StagingUnavailableError: The file cannot be written.
+    """
+    with _storing(path):
+        file = path.open("wb")
+    writer = LineWriter(path, file)
+    try:
+        yield writer
+    finally:
         try:
-            yield writer
-        finally:
             writer.flush()
+        finally:
+            with _storing(path):
+                file.close()
 
 
 def read_lines(path: StagingPath) -> Iterator[bytes]:
@@ -125,18 +146,14 @@ def read_lines(path: StagingPath) -> Iterator[bytes]:
 
     Raises:
         StagingGoneError: The file is not there.
+        StagingUnavailableError: It cannot be read at the moment.
     """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError as error:
-        raise gone(path) from error
-    with file:
-        begun = b""
-        while data := file.read(READ_BYTES):
-            *lines, begun = (begun + data).split(b"\n")
-            yield from lines
-        if begun:
-            yield begun
+    begun = b""
+    for data in _blocks(path):
+        *lines, begun = (begun + data).split(b"\n")
+        yield from lines
+    if begun:
+        yield begun
 
 
 def check_file(path: StagingPath, sha256: str) -> None:
@@ -145,35 +162,111 @@ def check_file(path: StagingPath, sha256: str) -> None:
     Raises:
         StagingGoneError: The file is not there.
         StagingDamagedError: Its digest differs.
+        StagingUnavailableError: It cannot be read at the moment.
     """
     digest = hashlib.sha256()
-    try:
-        file = path.open("rb")
-    except FileNotFoundError as error:
-        raise gone(path) from error
-    with file:
-        while block := file.read(WRITE_BYTES):
-            digest.update(block)
+    for data in _blocks(path):
+        digest.update(data)
     if digest.hexdigest() != sha256:
-        raise StagingDamagedError(
-            f"{path} is not what was written: cut short, or altered. Clear the whole run, so that it is made anew."
-        )
+        raise _damaged(path)
 
 
 def write_json(path: StagingPath, value: object) -> None:
-    """Write one small JSON document."""
-    with path.open("wb") as file:
-        file.write(encode(value))
+    """Write one small JSON document.
+
+    Raises:
+        StagingUnavailableError: The file cannot be written.
+    """
+    _write(path, encode(value))
 
 
 def read_json(path: StagingPath) -> dict[str, Any]:
-    """Read one small JSON document.
+    """Read one small JSON object.
 
     Raises:
         StagingGoneError: The file is not there.
-        ValueError: The file is cut short or not JSON.
+        StagingDamagedError: The file is cut short, or holds something else.
+        StagingUnavailableError: It cannot be read at the moment.
     """
-    return cast("dict[str, Any]", json.loads(b"".join(read_lines(path))))
+    try:
+        value = json.loads(b"".join(_blocks(path)))
+    except ValueError as error:
+        raise _damaged(path) from error
+    if not isinstance(value, dict):
+        raise _damaged(path)
+    return value
+
+
+def mark(path: StagingPath) -> None:
+    """Make an empty file, whose name says it all.
+
+    Raises:
+        StagingUnavailableError: The file cannot be made.
+    """
+    _write(path, b"")
+
+
+def is_there(path: StagingPath) -> bool:
+    """Tell whether a file is there.
+
+    Raises:
+        StagingUnavailableError: That cannot be told at the moment.
+    """
+    with _storing(path):
+        return path.exists()
+
+
+def remove(path: StagingPath) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        StagingUnavailableError: It cannot be removed.
+    """
+    with contextlib.suppress(FileNotFoundError), _storing(path, FileNotFoundError):
+        path.unlink()
+
+
+def _write(path: StagingPath, data: bytes) -> None:
+    with _storing(path), path.open("wb") as file:
+        file.write(data)
+
+
+def _blocks(path: StagingPath) -> Iterator[bytes]:
+    """Read a file in blocks, and nothing but the file: what is done with a block between two reads is not guarded."""
+    try:
+        with _storing(path, FileNotFoundError):
+            file = path.open("rb")
+    except FileNotFoundError as error:
+        raise gone(path) from error
+    with file:
+        while True:
+            with _storing(path):
+                data = file.read(READ_BYTES)
+            if not data:
+                return
+            yield data
+
+
+@contextlib.contextmanager
+def _storing(path: StagingPath, *passing: type[Exception]) -> Iterator[None]:
+    """Say in our words what the storage says in its own: the file system, or the client of an object store."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (KeywatchError, *passing)):
+            raise
+        number = error.errno if isinstance(error, OSError) else None
+        reason = os.strerror(number) if number else type(error).__name__
+        raise StagingUnavailableError(
+            f"{path} cannot be read or written: {reason}. See that the staging area has room, and that this worker "
+            "may use it. Another try follows."
+        ) from error
+
+
+def _damaged(path: StagingPath) -> StagingDamagedError:
+    return StagingDamagedError(
+        f"{path} is not what was written: cut short, or altered. Clear the whole run, so that it is made anew."
+    )
 
 
 def gone(path: StagingPath) -> StagingGoneError:
@@ -185,24 +278,39 @@ def gone(path: StagingPath) -> StagingGoneError:
 
 
 def make_folder(path: StagingPath) -> None:
-    """Make a folder and those above it, unless they are there."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Make a folder and those above it, unless they are there.
+
+    Raises:
+        StagingUnavailableError: It cannot be made.
+    """
+    with _storing(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def list_folder(path: P) -> list[P]:
-    """List a folder; one that is not there is empty, for an object store has no empty folders."""
+    """List a folder; one that is not there is empty, for an object store has no empty folders.
+
+    Raises:
+        StagingUnavailableError: It cannot be listed at the moment.
+    """
     try:
-        return list(path.iterdir())
+        with _storing(path, FileNotFoundError, NotADirectoryError):
+            return list(path.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
 def remove_tree(path: StagingPath) -> None:
-    """Remove a folder and everything below it."""
+    """Remove a folder and everything below it.
+
+    Raises:
+        StagingUnavailableError: Something in it cannot be removed.
+    """
     for child in list_folder(path):
         if child.is_dir() and not child.is_symlink():
             remove_tree(child)
         else:
-            child.unlink()
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # on an object store it ends with its last object
+            remove(child)
+    ended = (FileNotFoundError, NotADirectoryError)  # on an object store it ends with its last object
+    with contextlib.suppress(*ended), _storing(path, *ended):
         path.rmdir()

@@ -6,18 +6,22 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.errors import StagingDamagedError, StagingGoneError
+from keywatch.errors import StagingDamagedError, StagingGoneError, StagingUnavailableError
 from keywatch.staging import (
     WRITE_BYTES,
     check_file,
     encode,
+    is_there,
     line_writer,
+    list_folder,
     make_folder,
+    mark,
     read_json,
     read_lines,
     remove_tree,
@@ -143,12 +147,55 @@ def test_json_comes_back(tmp_path: Path) -> None:
     assert read_json(tmp_path / "run.json") == {"a": ["Zoë", None, 1]}
 
 
-def test_json_cut_short_is_a_value_error(tmp_path: Path) -> None:
-    """A document cut short in writing is not taken for another."""
-    (tmp_path / "run.json").write_bytes(b'{"a":')
+@pytest.mark.parametrize("content", [b"", b'{"a":', b"[]", b"null", b"\xff\xfe"])
+def test_json_cut_short_is_damaged(content: bytes, tmp_path: Path) -> None:
+    """A document cut short in writing, or something else in its place, is not taken for another."""
+    (tmp_path / "run.json").write_bytes(content)
 
-    with pytest.raises(ValueError, match="Expecting value"):
+    with pytest.raises(StagingDamagedError, match=r"run\.json.*Clear the whole run"):
         read_json(tmp_path / "run.json")
+
+
+def test_what_the_storage_says_is_told_in_our_words(tmp_path: Path) -> None:
+    """Whatever cannot be done with a staged file, and whoever said so, is one error, which another try may not meet."""
+    blocked = tmp_path / "file" / "below.json"
+    (tmp_path / "file").write_bytes(b"")
+
+    for use in (
+        lambda: write_json(blocked, {}),
+        lambda: mark(blocked),
+        lambda: make_folder(blocked),
+        lambda: list(read_lines(tmp_path)),
+        lambda: list_folder(Broken()),
+        lambda: is_there(Broken()),
+    ):
+        with pytest.raises(StagingUnavailableError, match=r"cannot be read or written: .*Another try follows"):
+            use()
+
+
+class Broken(type(Path())):  # type: ignore[misc]
+    """A path whose storage has an error of its own."""
+
+    def iterdir(self) -> Any:  # noqa: ANN401 - never returns
+        """Fail as a client does that cannot reach its object store."""
+        raise RuntimeError("endpoint")
+
+    def exists(self) -> bool:
+        """Fail alike."""
+        raise RuntimeError("endpoint")
+
+
+def test_error_of_the_code_around_is_its_own(tmp_path: Path) -> None:
+    """What is raised while a staged file is open is nothing of the storage's."""
+
+    def fail() -> None:
+        with line_writer(tmp_path / "rows.ndjson") as writer:
+            writer.write(b"one")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert (tmp_path / "rows.ndjson").read_bytes() == b"one\n"
 
 
 def test_remove_tree_takes_everything_below(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from keywatch.errors import (
     ConfigurationError,
     KeywatchError,
     PermanentError,
+    SessionExpiredError,
     ThrottledError,
     TlsError,
     UnreachableError,
@@ -49,8 +50,6 @@ LONGEST_MESSAGE: Final = 300
 CREDENTIAL_CODES: Final = frozenset(
     {
         "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
         "IncompleteSignature",
         "IncompleteSignatureException",
         "InvalidClientTokenId",
@@ -61,6 +60,7 @@ CREDENTIAL_CODES: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
+EXPIRED_CODES: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 THROTTLE_CODES: Final = frozenset(
     {"Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled", "TooManyRequestsException"}
@@ -100,6 +100,7 @@ def ask_aws(account_id: str, action: str, call: Callable[[], T]) -> T:
         AccessDeniedError: AWS denies the action.
         AccountUnusableError: AWS lets nobody work in the account.
         AwsCredentialsError: AWS does not accept the credentials, or there are none.
+        SessionExpiredError: AWS says that the credentials are those of a session that is over.
         ConfigurationError: AWS cannot be asked in this way: region, profile, proxy or parameters are wrong.
         ThrottledError: AWS throttles even after botocore's retries.
         TlsError: The TLS certificate is not trusted.
@@ -171,6 +172,12 @@ def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError
             f"AWS refuses the credentials for {action} ({code}). Renew them in the run's aws connection; if they are "
             "right, set the worker's clock."
         )
+    if code in EXPIRED_CODES:
+        return SessionExpiredError(
+            f"AWS says that the session has expired, for {action} in account {account_id} ({code}). Another try asks "
+            "for another one. If that does not help: set the worker's clock; a session token that the run's aws "
+            "connection holds itself has to be renewed there."
+        )
     if code in THROTTLE_CODES:
         lower = "`concurrency`" if action.startswith("iam:") else "`accounts_at_once`"
         return ThrottledError(
@@ -206,7 +213,7 @@ def _redacted(error: ClientError) -> ClientError:
     """Copy an error: access key ids shortened, and nothing of credentials that AWS refuses."""
     given = error.response.get("Error", {})
     code = _shown(str(given.get("Code", "")))
-    message = "" if code in CREDENTIAL_CODES else _shown(str(given.get("Message", "")))
+    message = "" if code in CREDENTIAL_CODES | EXPIRED_CODES else _shown(str(given.get("Message", "")))
     answer: dict[str, Any] = {"Code": code, "Message": message}
     return ClientError({"Error": answer}, error.operation_name)  # type: ignore[typeddict-item]
 

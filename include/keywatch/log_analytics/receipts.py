@@ -1,8 +1,8 @@
 """Receipts: which ranges of a staged file a destination has accepted, and which it may have stored unasked.
 
-A receipt is a small file beside the staged one. It names a range by first record, count and the digest of the
-range's bytes, so it stays true whatever chunk limit or compression a later attempt uses, and lapses when the
-staged file holds something else.
+A receipt is an empty file beside the staged one, made once the range was accepted. Its name says it all: first record,
+count and the digest of the range's bytes. So it stays true whatever chunk limit or compression a later attempt uses,
+lapses when the staged file holds something else, and cannot be cut short by a crash or a full disk.
 
 A doubt is the same for a range that is being sent. It goes when it is certain how that ended; it stays when an answer
 was lost or the process died, so that every record that may be there twice is counted.
@@ -11,14 +11,18 @@ was lost or the process died, so that every record that may be there twice is co
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Final, Self
 
-from keywatch.errors import StagingGoneError
 from keywatch.log_analytics.chunk import Chunk
 from keywatch.log_analytics.destination import Destination
-from keywatch.staging import StagingPath, list_folder, make_folder, read_json, read_lines, write_json
+from keywatch.staging import StagingPath, is_there, list_folder, make_folder, mark, read_lines, remove
+
+NAME: Final = re.compile(r"(?P<first>\d{12})-(?P<count>[1-9]\d{0,11})-(?P<sha256>[0-9a-f]{64})(-[0-9a-f]{8})?")
+"""A range; behind a doubt's, which attempt doubts."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,10 +40,21 @@ class Receipt:
     sha256: str
 
     @classmethod
-    def of(cls, chunk: Chunk) -> Receipt:
+    def of(cls, chunk: Chunk) -> Self:
         """Make the receipt of a chunk."""
         digest = hashlib.sha256(b"\n".join((*chunk.lines, b"")))
         return cls(chunk.first, chunk.count, digest.hexdigest())
+
+    @classmethod
+    def named(cls, name: str) -> Self | None:
+        """Read the name of a receipt or a doubt; None if it is neither's."""
+        read = NAME.fullmatch(name)
+        return cls(int(read["first"]), int(read["count"]), read["sha256"]) if read else None
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return f"{self.first:012d}-{self.count}-{self.sha256}"
 
 
 class ReceiptBook:
@@ -67,30 +82,30 @@ class ReceiptBook:
 
     def write(self, receipt: Receipt) -> None:
         """Keep a receipt. Once this returns, no later attempt sends the range again."""
-        write_json(self._folder / f"{_name(receipt)}.json", asdict(receipt))
+        mark(self._folder / receipt.name)
 
     def holds(self, receipt: Receipt) -> bool:
         """Tell whether this very range has a receipt, as it may have from another attempt that still runs."""
-        return (self._folder / f"{_name(receipt)}.json").exists()
+        return is_there(self._folder / receipt.name)
 
     def read(self) -> list[Receipt]:
-        """Return every receipt that can be read, by position. One cut short in writing counts as none."""
+        """Return every receipt, by position."""
         return _read(self._folder)
 
     def doubt(self, receipt: Receipt) -> None:
         """Note that a range is about to be sent."""
-        write_json(self._doubt(receipt), asdict(receipt))
+        mark(self._doubt(receipt))
 
     def settle(self, receipt: Receipt) -> None:
         """Take this attempt's doubt back: the range was stored at most once by it."""
-        self._doubt(receipt).unlink()
+        remove(self._doubt(receipt))
 
     def doubts(self) -> list[Receipt]:
         """Return every range that may have been stored without an answer, by position."""
         return _read(self._doubts)
 
     def _doubt(self, receipt: Receipt) -> StagingPath:
-        return self._doubts / f"{_name(receipt)}-{self._attempt}.json"
+        return self._doubts / f"{receipt.name}-{self._attempt}"
 
 
 def covered(path: StagingPath, receipts: Iterable[Receipt]) -> list[range]:
@@ -159,19 +174,5 @@ def merged(receipts: Iterable[Receipt]) -> list[range]:
     return spans
 
 
-def _name(receipt: Receipt) -> str:
-    return f"{receipt.first:012d}-{receipt.count}-{receipt.sha256[:16]}"
-
-
 def _read(folder: StagingPath) -> list[Receipt]:
-    return sorted(filter(None, (_receipt(path) for path in list_folder(folder) if path.name.endswith(".json"))))
-
-
-def _receipt(path: StagingPath) -> Receipt | None:
-    try:
-        match read_json(path):
-            case {"first": int(first), "count": int(count), "sha256": str(sha256)} if first >= 0 and count > 0:
-                return Receipt(first, count, sha256)
-    except (StagingGoneError, ValueError):  # settled by another attempt meanwhile, or cut short
-        pass
-    return None
+    return sorted(filter(None, (Receipt.named(path.name) for path in list_folder(folder))))

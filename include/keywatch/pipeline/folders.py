@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from keywatch.errors import StagingDamagedError, StagingGoneError, StagingUnavailableError
 from keywatch.log_analytics.destination import Destination
 from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.manifests import AccountOutcome, SkippedAccount
@@ -31,6 +32,7 @@ from keywatch.staging import (
     list_folder,
     make_folder,
     read_json,
+    remove,
     remove_tree,
     write_json,
 )
@@ -52,10 +54,9 @@ class BatchFolder(Generic[P]):
 
     def outcome(self, account_id: str) -> AccountOutcome | None:
         """How the reading of an account ended; None if it has not, or its file cannot be read."""
-        path = self._outcome_path(account_id)
         try:
-            return AccountOutcome(**read_json(path)) if path.exists() else None  # type: ignore[typeddict-item]
-        except ValueError:
+            return AccountOutcome(**read_json(self._outcome_path(account_id)))  # type: ignore[typeddict-item,no-any-return]
+        except (StagingDamagedError, StagingGoneError):
             return None
 
     def write_outcome(self, outcome: AccountOutcome) -> None:
@@ -150,8 +151,7 @@ class DeadLetters(contextlib.ExitStack):
         self._path = folder / f"{name}.ndjson"
         self._writer: LineWriter | None = None
         self.by_account: dict[str, int] = {}
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        remove(self._path)
 
     def add(self, account_id: str, reason: str, row: str) -> None:
         """Keep one rejected row.
@@ -192,7 +192,7 @@ def _removed(folder: StagingPath) -> bool:
     """Remove a folder; what stands in the way is for the next run, and no reason to fail this one."""
     try:
         remove_tree(folder)
-    except OSError as error:
+    except StagingUnavailableError as error:
         log.warning("%s could not be removed: %s", folder, error)
         return False
     return True

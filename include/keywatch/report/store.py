@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from keywatch.errors import StagingGoneError
+from keywatch.errors import StagingDamagedError, StagingGoneError
 from keywatch.staging import StagingPath, make_folder, read_json, write_json
 
 
@@ -43,5 +43,5 @@ def _listed_at(path: StagingPath) -> str:
     """Return when the run of a report began; before all others if there is none that can be read."""
     try:
         return str(read_json(path).get("listed_at", ""))
-    except (StagingGoneError, ValueError):
+    except (StagingDamagedError, StagingGoneError):
         return ""

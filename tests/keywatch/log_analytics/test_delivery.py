@@ -18,6 +18,7 @@ from keywatch.errors import (
     PermanentError,
     ServiceUnavailableError,
     StagingGoneError,
+    StagingUnavailableError,
     ThrottledError,
     TransientError,
     UnreachableError,
@@ -317,7 +318,7 @@ def test_delivery_whose_receipt_cannot_be_written_fails(tmp_path: Path) -> None:
             post.receipts.touch()
             return super().send(body)
 
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(StagingUnavailableError, match="Not a directory"):
         post.deliver(Vandal())
     post.receipts.unlink()
     destination = MemoryDestination()
