@@ -109,6 +109,9 @@ class StaticCredential:
 
         return AccessToken(" ".join(scopes), int(time.time()) + 3_600)
 
+    def forget(self) -> None:
+        """Forget nothing: nobody refuses the token."""
+
 
 def local_endpoint(url: str, ca_file: str) -> IngestionEndpoint:
     """Describe the rule behind the local endpoint."""

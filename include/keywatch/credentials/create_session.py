@@ -134,8 +134,8 @@ def create_session(signing: SigningCertificate, target: RolesAnywhere, http: req
         SessionRefusedError: AWS gives none: the message says what to look at.
         ConfigurationError: Trust anchor, profile or role do not exist, or what is asked for is not possible.
         ThrottledError: AWS asks for patience.
-        ServiceUnavailableError: AWS, or the vault, failed on its side.
-        RequestRefusedError: What answered is not AWS.
+        ServiceUnavailableError: AWS, or the vault, failed on its side; or what answered with success is not AWS.
+        RequestRefusedError: What refused is not AWS.
         KeywatchError: AWS or the vault cannot be reached, or the vault refuses to sign.
     """
     url = f"https://{target.host}/sessions"
@@ -220,8 +220,10 @@ def _what_to_do(message: str) -> str:
     return next((remedy for word, remedy in REMEDIES.items() if word in words), " ".join(REMEDIES.values()))
 
 
-def _not_aws(status: int, target: RolesAnywhere) -> RequestRefusedError:
-    return RequestRefusedError(
+def _not_aws(status: int, target: RolesAnywhere) -> RequestRefusedError | ServiceUnavailableError:
+    """Say that something in between answered. What it calls a success may be a page that passes; a refusal stays."""
+    message = (
         f"HTTP {status} did not come from {target.host}, but from something in between. Check "
         f"{OF_AN_AWS_CONNECTION.proxy}."
     )
+    return ServiceUnavailableError(message) if status < HTTPStatus.MULTIPLE_CHOICES else RequestRefusedError(message)

@@ -141,8 +141,10 @@ def _is_lifetime(seconds: object) -> TypeGuard[int | str]:
     return whole is not None and not isinstance(seconds, bool) and 0 < int(whole[0]) <= LONGEST_LIFE
 
 
-def _not_entra(status: int, host: str) -> RequestRefusedError:
-    return RequestRefusedError(
+def _not_entra(status: int, host: str) -> RequestRefusedError | ServiceUnavailableError:
+    """Say that something in between answered. What it calls a success may be a page that passes; a refusal stays."""
+    message = (
         f"HTTP {status} did not come from {host}, but from something in between. Check transport.proxy on the "
         "connection."
     )
+    return ServiceUnavailableError(message) if status < HTTPStatus.MULTIPLE_CHOICES else RequestRefusedError(message)

@@ -189,6 +189,12 @@ class AssertionCredential:
 
         return retrying(self._transport, log)(ask)
 
+    def forget(self) -> None:
+        """Drop the tokens in memory, since a service does not accept them; the next one is new."""
+        with self._lock:
+            self._tokens.clear()
+            self._clients.clear()  # MSAL keeps tokens as well
+
     def close(self) -> None:
         """Close the connections to Entra."""
         self._http.close()

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, IncompleteReadError
 
 from keywatch.errors import (
     CertificateUnavailableError,
@@ -55,7 +55,7 @@ def vault_error(error: AzureError, host: str, operation: Operation, name: str) -
         operation: What was asked.
         name: Of the certificate, secret or key.
     """
-    if not isinstance(error, HttpResponseError):
+    if not isinstance(error, HttpResponseError) or isinstance(error, IncompleteReadError):
         return azure_core_error(error, host)
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         return _no_identity(error)

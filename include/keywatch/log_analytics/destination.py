@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from keywatch.errors import KeywatchError
+from keywatch.errors import AuthorizationRefusedError, KeywatchError
 from keywatch.log_analytics.gauge import BodyGauge, Gauge, WireGauge
 from keywatch.transport import Transport
 from keywatch.transport.retry import retrying
@@ -81,13 +81,16 @@ class Destination(Protocol):
         ...
 
 
-def send_until_accepted(post: Callable[[], None], transport: Transport, log: logging.Logger) -> Sent:
+def send_until_accepted(
+    post: Callable[[], None], transport: Transport, log: logging.Logger, renew: Callable[[], None] | None = None
+) -> Sent:
     """Make a request, and make it again while that may help.
 
     Args:
         post: Makes one attempt, signed anew.
         transport: Says how often, and how patiently.
         log: Is told of every attempt that failed.
+        renew: Sees to it that the next attempt has a new credential: then a refusal is believed when it comes twice.
 
     Returns:
         How often it was sent, and whether an attempt without an answer may have been stored too.
@@ -96,11 +99,26 @@ def send_until_accepted(post: Callable[[], None], transport: Transport, log: log
         KeywatchError: The last attempt's. Its `perhaps_done` speaks for all attempts.
     """
     attempts, perhaps_twice = 0, False
+
+    def post_once() -> None:
+        nonlocal attempts
+        attempts += 1
+        post()
+
+    def post_with_a_second_credential() -> None:
+        try:
+            post_once()
+        except AuthorizationRefusedError as error:
+            if renew is None:
+                raise
+            log.warning("%s It is sent once more, with a new credential.", error)
+            renew()
+            post_once()
+
     for attempt in retrying(transport, log):
         with attempt:
-            attempts += 1
             try:
-                post()
+                post_with_a_second_credential()
             except KeywatchError as error:
                 perhaps_twice |= error.perhaps_done
                 error.perhaps_done = perhaps_twice

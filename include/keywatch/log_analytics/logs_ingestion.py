@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
@@ -96,6 +96,14 @@ def check_stream(stream: str) -> str:
     return stream
 
 
+class ForgettingCredential(TokenCredential, Protocol):
+    """A credential whose tokens can be given up before their time."""
+
+    def forget(self) -> None:
+        """Drop the tokens in memory, since a service does not accept them; the next one is new."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class IngestionEndpoint:
     """A data collection rule as its endpoint is reached.
@@ -111,7 +119,7 @@ class IngestionEndpoint:
 
     url: str
     rule_id: str
-    credential: TokenCredential = field(repr=False)
+    credential: ForgettingCredential = field(repr=False)
     scope: str
     hosts: AllowedHosts
     transport: Transport
@@ -181,7 +189,7 @@ class LogsIngestion:
 
         Raises:
             RequestTooLargeError: The body is larger than the service accepts.
-            AuthorizationRefusedError: The token is refused, or its application lacks the role on the rule.
+            AuthorizationRefusedError: Token after token is refused, or its application lacks the role on the rule.
             DestinationNotFoundError: There is no such rule or stream behind the endpoint.
             RequestRefusedError: The service refuses the body.
             TlsError: The TLS certificate is not trusted.
@@ -189,7 +197,8 @@ class LogsIngestion:
             KeywatchError: The credential's.
         """
         compressed = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        return send_until_accepted(lambda: self._post(compressed), self._endpoint.transport, log)
+        credential = self._endpoint.credential
+        return send_until_accepted(lambda: self._post(compressed), self._endpoint.transport, log, credential.forget)
 
     def check(self) -> None:
         """See whether the rule accepts our token for this stream, without storing anything.

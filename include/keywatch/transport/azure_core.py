@@ -6,7 +6,13 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import requests
-from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 
 from keywatch.errors import (
     KeywatchError,
@@ -31,6 +37,8 @@ def azure_core_error(error: AzureError, host: str) -> KeywatchError:
         error: As azure-core raised it.
         host: Who was asked.
     """
+    if isinstance(error, IncompleteReadError):  # an answer that azure-core calls one, although it broke off
+        return UnreachableError(f"The connection to {host} broke in the middle of an answer.", perhaps_done=True)
     if isinstance(error, HttpResponseError) and error.response is not None:
         return _answered(error, host)
     cause = error.inner_exception

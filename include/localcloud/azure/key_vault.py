@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from localcloud.access_tokens import KEY_VAULT, Authority, Caller, Flaw, TokenRefusedError
@@ -20,7 +21,7 @@ from localcloud.azure.vault import Certificate, PlainSecret, Vault
 from localcloud.azure.vault_signing import sign
 from localcloud.http1 import Request, Response
 from localcloud.json_web_token import MalformedTokenError, from_base64url, to_base64url
-from localcloud.model import Fault
+from localcloud.model import Fault, FaultKind
 from localcloud.service import Call
 
 DOMAIN: Final = ".vault.azure.net"
@@ -113,8 +114,10 @@ class KeyVault:
             return error_response(refused)
 
     def apply(self, fault: Fault, call: Call) -> Response | None:
-        """Refuse as a fault says."""
+        """Refuse as a fault says; to a token that has ended, with the challenge that asks for another."""
         del call
+        if fault.kind is FaultKind.STATUS and fault.status == HTTPStatus.UNAUTHORIZED and fault.body is None:
+            return self._challenge(TokenRefusedError(Flaw.EXPIRED, "The token has expired"))
         return injected(fault)
 
     def _challenge(self, refused: TokenRefusedError) -> Response:

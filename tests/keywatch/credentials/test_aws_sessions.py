@@ -321,10 +321,10 @@ def test_throttling_to_the_end_is_transient(cloud: LocalCloud) -> None:
     [
         (Fault(FaultKind.STATUS, status=500, count=None), ServiceUnavailableError),
         (Fault(FaultKind.STATUS, status=403, body="<html>blocked</html>", count=None), RequestRefusedError),
-        (Fault(FaultKind.STATUS, status=201, body="<html>welcome</html>", count=None), RequestRefusedError),
-        (Fault(FaultKind.STATUS, status=201, body='{"credentialSet": []}', count=None), RequestRefusedError),
-        (Fault(FaultKind.STATUS, status=201, body="[" * 50_000, count=None), RequestRefusedError),
-        (Fault(FaultKind.STATUS, status=200, body="{}", count=None), RequestRefusedError),
+        (Fault(FaultKind.STATUS, status=201, body="<html>welcome</html>", count=None), ServiceUnavailableError),
+        (Fault(FaultKind.STATUS, status=201, body='{"credentialSet": []}', count=None), ServiceUnavailableError),
+        (Fault(FaultKind.STATUS, status=201, body="[" * 50_000, count=None), ServiceUnavailableError),
+        (Fault(FaultKind.STATUS, status=200, body="{}", count=None), ServiceUnavailableError),
         (Fault(FaultKind.DROP_BEFORE, count=None), UnreachableError),
     ],
     ids=["500", "a proxy's page", "another page", "no credentials", "deep", "200", "dropped"],
@@ -356,7 +356,7 @@ def test_odd_credentials_are_not_used(changes: dict[str, str], cloud: LocalCloud
     """What cannot be credentials is not AWS's answer."""
     cloud.inject(Fault(FaultKind.STATUS, action="CreateSession", status=201, body=answer(**changes)))
 
-    with pytest.raises(RequestRefusedError, match="something in between"):
+    with pytest.raises(ServiceUnavailableError, match="something in between"):
         sessions(cloud).get()
 
 

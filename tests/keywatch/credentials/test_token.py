@@ -25,7 +25,6 @@ from keywatch.errors import (
     ConfigurationError,
     HostNotAllowedError,
     KeywatchError,
-    RequestRefusedError,
     ServiceUnavailableError,
     ThrottledError,
     TlsError,
@@ -241,7 +240,7 @@ FAILURES: dict[str, tuple[Fault, type[KeywatchError]]] = {
     "untrusted": (Fault(FaultKind.TLS_UNTRUSTED, host="login.microsoftonline.com", count=None), TlsError),
     "a page with 200": (
         Fault(FaultKind.STATUS, action="token", status=200, body="<html>", content_type="text/html", count=None),
-        RequestRefusedError,
+        ServiceUnavailableError,
     ),
     "a page with 502": (
         Fault(FaultKind.STATUS, action="token", status=502, body="<html>", content_type="text/html", count=None),

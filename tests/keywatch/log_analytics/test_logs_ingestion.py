@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from azure.core.credentials import TokenCredential
 
 from keywatch.errors import (
     AuthorizationRefusedError,
@@ -29,6 +28,7 @@ from keywatch.log_analytics.chunk import Rejected
 from keywatch.log_analytics.delivery import Delivery, deliver
 from keywatch.log_analytics.destination import Sent
 from keywatch.log_analytics.logs_ingestion import (
+    ForgettingCredential,
     IngestionEndpoint,
     LogsIngestion,
     Packing,
@@ -59,7 +59,7 @@ def destination(
     url: str | None = None,
     rule_id: str | None = None,
     stream: str | None = None,
-    by: TokenCredential | None = None,
+    by: ForgettingCredential | None = None,
     mode: Packing = Packing.DOCUMENTED,
     attempts: int = 3,
 ) -> LogsIngestion:
@@ -254,6 +254,19 @@ def test_missing_role_is_named(cloud: LocalCloud) -> None:
 
     with pytest.raises(AuthorizationRefusedError, match="Monitoring Metrics Publisher"):
         destination(cloud).check()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_token_is_replaced_once(cloud: LocalCloud, status: int) -> None:
+    """A token that is refused, as one is that was withdrawn, is given up for a new one, whose signature is the same."""
+    cloud.inject(Fault(FaultKind.STATUS, action="POST logs", status=status))
+    client = destination(cloud)
+
+    sent = client.send(body(client, record(1)))
+
+    assert sent == Sent(attempts=2, perhaps_twice=False)
+    assert (len(cloud.requests(action="token", status="200")), signed(cloud)) == (2, 1)
+    assert len(cloud.rows("AWS_Access_Key_Report_CL")) == 1
 
 
 @pytest.mark.parametrize("wrong", [{"rule_id": f"dcr-{'0' * 32}"}, {"stream": "Custom-Nothing"}])
