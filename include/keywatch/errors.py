@@ -188,7 +188,15 @@ class DestinationNotFoundError(PermanentError):
 
 
 class AuthorizationRefusedError(PermanentError):
-    """Log Analytics refuses the signature or the token: the key or a clock is wrong, or a role is missing."""
+    """Log Analytics refuses the signature or the token: the key or a clock is wrong, or a role is missing.
+
+    Attributes:
+        of_the_token: Whether it is the token that is refused, so that another one may be accepted.
+    """
+
+    def __init__(self, message: str, *, of_the_token: bool = False) -> None:
+        super().__init__(message)
+        self.of_the_token = of_the_token
 
 
 class RequestTooLargeError(PermanentError):

@@ -82,7 +82,7 @@ class Destination(Protocol):
 
 
 def send_until_accepted(
-    post: Callable[[], None], transport: Transport, log: logging.Logger, renew: Callable[[], None] | None = None
+    post: Callable[[], None], transport: Transport, log: logging.Logger, renew: Callable[[], None] = lambda: None
 ) -> Sent:
     """Make a request, and make it again while that may help.
 
@@ -90,7 +90,7 @@ def send_until_accepted(
         post: Makes one attempt, signed anew.
         transport: Says how often, and how patiently.
         log: Is told of every attempt that failed.
-        renew: Sees to it that the next attempt has a new credential: then a refusal is believed when it comes twice.
+        renew: Sees to it that the next attempt has another token, since one that is refused may have been withdrawn.
 
     Returns:
         How often it was sent, and whether an attempt without an answer may have been stored too.
@@ -105,20 +105,20 @@ def send_until_accepted(
         attempts += 1
         post()
 
-    def post_with_a_second_credential() -> None:
+    def post_with_a_second_token() -> None:
         try:
             post_once()
         except AuthorizationRefusedError as error:
-            if renew is None:
+            if not error.of_the_token:
                 raise
-            log.warning("%s It is sent once more, with a new credential.", error)
+            log.warning("%s One more attempt follows, with another token.", error)
             renew()
             post_once()
 
     for attempt in retrying(transport, log):
         with attempt:
             try:
-                post_with_a_second_credential()
+                post_with_a_second_token()
             except KeywatchError as error:
                 perhaps_twice |= error.perhaps_done
                 error.perhaps_done = perhaps_twice

@@ -66,7 +66,8 @@ def refusal(error: AzureError, asked: Asked) -> KeywatchError:
 
 def _unauthorized(asked: Asked, code: str) -> KeywatchError:
     return AuthorizationRefusedError(
-        f"{asked.host} does not accept the token ({code}). Correct tenant and cloud of the certificate connection."
+        f"{asked.host} does not accept the token ({code}). Correct tenant and cloud of the certificate connection.",
+        of_the_token=True,
     )
 
 

@@ -256,10 +256,9 @@ def test_missing_role_is_named(cloud: LocalCloud) -> None:
         destination(cloud).check()
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_refused_token_is_replaced_once(cloud: LocalCloud, status: int) -> None:
+def test_refused_token_is_replaced_once(cloud: LocalCloud) -> None:
     """A token that is refused, as one is that was withdrawn, is given up for a new one, whose signature is the same."""
-    cloud.inject(Fault(FaultKind.STATUS, action="POST logs", status=status))
+    cloud.inject(Fault(FaultKind.STATUS, action="POST logs", status=401))
     client = destination(cloud)
 
     sent = client.send(body(client, record(1)))
