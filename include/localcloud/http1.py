@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
@@ -137,6 +138,7 @@ class ServerConnection:
         headers = [
             *([] if response.status in BODYLESS else [("Content-Length", str(length))]),
             ("Content-Type", response.content_type),
+            ("Date", formatdate(usegmt=True)),
             *response.headers,
         ]
         if close:

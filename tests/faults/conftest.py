@@ -1,0 +1,43 @@
+"""A local cloud of its own for the fault matrix, small, and the matrix itself at the end of the output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from localcloud import LocalCloud, Seed
+from tests.faults.matrix import shown
+
+SEED = Seed(accounts=2, users=8)
+
+
+@pytest.fixture(scope="session")
+def matrix_cloud() -> Iterator[LocalCloud]:
+    """Start the local cloud of the matrix. Tests take `cloud`."""
+    with LocalCloud(seed=SEED) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(matrix_cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
+    """Give the local cloud as freshly seeded, and this machine its managed identity."""
+    matrix_cloud.reset()
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    for name, value in matrix_cloud.identity_environment().items():
+        monkeypatch.setenv(name, value)
+    return matrix_cloud
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the matrix, with how the test of each case ended."""
+    outcomes = {
+        report.nodeid.partition("[")[2].removesuffix("]"): outcome
+        for outcome in ("passed", "failed", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+        if "/faults/" in report.nodeid
+    }
+    if outcomes:
+        terminalreporter.section("fault matrix")
+        terminalreporter.write_line(shown(outcomes))
