@@ -36,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         report.nodeid.partition("[")[2].removesuffix("]"): outcome
         for outcome in ("passed", "failed", "error")
         for report in terminalreporter.stats.get(outcome, [])
-        if "/faults/" in report.nodeid
+        if "/faults/" in report.nodeid and report.nodeid.endswith("]")
     }
     if outcomes:
         terminalreporter.section("fault matrix")
