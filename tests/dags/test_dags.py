@@ -11,7 +11,13 @@ from airflow.sdk import TriggerRule
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
-from keywatch.errors import AccessDeniedError, ConfigurationError, IncompleteReportError, UnreachableError
+from keywatch.errors import (
+    AccessDeniedError,
+    CertificateAttentionError,
+    ConfigurationError,
+    IncompleteReportError,
+    UnreachableError,
+)
 from tests.dags.dag_bag import DAG_FILES
 
 if TYPE_CHECKING:
@@ -181,19 +187,30 @@ def test_access_key_report_maps_the_whole_group_over_batches(dag_bag: DagBag) ->
     assert {"audit.extract", "audit.transform", "audit.load"} == mapped
 
 
-def test_access_key_report_does_not_repeat_its_verdict(dag_bag: DagBag) -> None:
-    """The verdict is final, whatever Airflow's default of retries."""
-    assert dag_of(dag_bag, "access_key_report").get_task("verdict").retries == 0
+@pytest.mark.parametrize(
+    ("dag_id", "error"),
+    [
+        ("access_key_report", IncompleteReportError("no")),
+        ("certificate_watch", CertificateAttentionError("no")),
+    ],
+)
+def test_verdict_is_final_and_its_process_is_not(dag_bag: DagBag, dag_id: str, error: Exception) -> None:
+    """A verdict is not repeated, but a process that is killed before it gives one has Airflow's retries."""
+    dag = dag_of(dag_bag, dag_id)
+    task = dag.get_task("verdict")
+
+    assert task.retries == dag.get_task("publish").retries
+    assert task.retry_policy is not None
+    assert task.retry_policy.evaluate(error, 1, 3).action is RetryAction.FAIL
 
 
 def test_certificate_watch_always_publishes_and_judges(dag_bag: DagBag) -> None:
-    """The rows are delivered and the verdict is given whatever happened to a certificate; the verdict is final."""
+    """The rows are delivered and the verdict is given whatever happened to a certificate."""
     tasks = {task.task_id: task for task in dag_of(dag_bag, "certificate_watch").tasks}
 
     rules = {name: task.trigger_rule for name, task in tasks.items()}
     always = dict.fromkeys(("publish", "verdict"), TriggerRule.ALL_DONE)
     assert dict.fromkeys(("list_certificates", "watch"), TriggerRule.ALL_SUCCESS) | always == rules
-    assert tasks["verdict"].retries == 0
     assert tasks["verdict"].has_on_failure_callback
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from localcloud import LocalCloud, Seed
 from tests.faults.matrix import shown
+from tests.faults.server import Server, running
 
 SEED = Seed(accounts=2, users=8)
 
@@ -41,3 +42,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if outcomes:
         terminalreporter.section("fault matrix")
         terminalreporter.write_line(shown(outcomes))
+
+
+@pytest.fixture(scope="session")
+def airflow_to_kill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start an Airflow whose processes may be killed. Tests take `server`."""
+    with running(tmp_path_factory.mktemp("kills")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(airflow_to_kill: Server) -> Server:
+    """Give the running Airflow, with its local cloud as freshly seeded."""
+    airflow_to_kill.cloud.reset()
+    return airflow_to_kill

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from localcloud.console import table
-from tests.faults import clocks, network, staging
+from tests.faults import clocks, network, processes, staging
 from tests.faults.audit import ATTEMPTS, TRIES
 from tests.faults.case import HEADINGS, Case, Ends
 
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 
-MATRIX: Final[tuple[Case, ...]] = (*network.CASES, *staging.CASES, *clocks.CASES)
+MATRIX: Final[tuple[Case, ...]] = (*network.CASES, *staging.CASES, *clocks.CASES, *processes.CASES)
 
 BEGINNING: Final = """\
 # What goes wrong, and what becomes of the run

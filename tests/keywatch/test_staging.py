@@ -17,7 +17,6 @@ from keywatch.staging import (
     WRITE_BYTES,
     check_file,
     encode,
-    is_there,
     line_writer,
     list_folder,
     make_folder,
@@ -167,7 +166,6 @@ def test_what_the_storage_says_is_told_in_our_words(tmp_path: Path) -> None:
         lambda: make_folder(blocked),
         lambda: list(read_lines(tmp_path)),
         lambda: list_folder(Broken()),
-        lambda: is_there(Broken()),
     ):
         with pytest.raises(StagingUnavailableError, match=r"cannot be read or written: .*Another try follows"):
             use()
@@ -178,10 +176,6 @@ class Broken(type(Path())):  # type: ignore[misc]
 
     def iterdir(self) -> Any:  # noqa: ANN401 - never returns
         """Fail as a client does that cannot reach its object store."""
-        raise RuntimeError("endpoint")
-
-    def exists(self) -> bool:
-        """Fail alike."""
         raise RuntimeError("endpoint")
 
 

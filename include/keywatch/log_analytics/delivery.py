@@ -12,7 +12,7 @@ from typing import Final
 from keywatch.errors import KeywatchError, PermanentError, RequestTooLargeError
 from keywatch.log_analytics.chunk import Chunk, Rejected, pack
 from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, merged, proven, uncovered_lines
+from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, merged, overlap, proven, uncovered_lines
 from keywatch.progress import Progress
 from keywatch.staging import StagingPath
 
@@ -30,7 +30,8 @@ class Delivery:
         accepted_before: Records that receipts of earlier attempts cover.
         rejected: Records that no request can carry.
         perhaps_twice: Records that were sent again, in this attempt or earlier, after a request that got no answer or
-            was cut off with its process, or because the staged file has changed since; RecordId tells the copies.
+            was cut off with its process, beside another attempt, or because the staged file has changed since;
+            RecordId tells the copies.
         chunks: Requests accepted.
         sent_bytes: Bytes of the accepted bodies, before compression.
         largest: Bytes of the largest accepted body, before compression.
@@ -78,14 +79,18 @@ def deliver(
     """
     kept = receipts.read()
     true = proven(path, kept)
-    spans, lapsed = merged(true), sum(receipt.count for receipt in {*kept} - {*true})
+    spans, lapsed = merged(true), {*kept} - {*true}
     attempt = _Attempt(destination, receipts, reject)
     attempt.delivery.accepted_before = sum(map(len, spans))
     if spans:
         log.info("%s records were accepted before and are not sent again", attempt.delivery.accepted_before)
     gauge = destination.limits.gauge(limit)
     attempt.run(pack(uncovered_lines(path, spans), gauge, destination.encode), in_flight)
-    attempt.delivery.perhaps_twice = lapsed + sum(map(len, covered(path, receipts.doubts())))
+    attempt.delivery.perhaps_twice = (
+        sum(receipt.count for receipt in lapsed)
+        + sum(map(len, covered(path, receipts.doubts())))
+        + overlap(receipt for receipt in receipts.read() if receipt not in lapsed)
+    )
     return attempt.delivery
 
 
@@ -133,9 +138,8 @@ class _Attempt:
                 raise
             self._send_smaller(chunk, error)
             return
-        sent_by_another = self._receipts.holds(receipt)
         self._receipts.write(receipt)
-        if not sent.perhaps_twice and not sent_by_another:
+        if not sent.perhaps_twice:
             self._receipts.settle(receipt)
         with self._lock:
             done = self.delivery

@@ -1,8 +1,9 @@
 """Receipts: which ranges of a staged file a destination has accepted, and which it may have stored unasked.
 
 A receipt is an empty file beside the staged one, made once the range was accepted. Its name says it all: first record,
-count and the digest of the range's bytes. So it stays true whatever chunk limit or compression a later attempt uses,
-lapses when the staged file holds something else, and cannot be cut short by a crash or a full disk.
+count, the digest of the range's bytes, and the attempt that sent it. So it stays true whatever chunk limit or
+compression a later attempt uses, lapses when the staged file holds something else, and cannot be cut short by a crash
+or a full disk; and what two attempts at the same time have sent shows as receipts of both.
 
 A doubt is the same for a range that is being sent. It goes when it is certain how that ended; it stays when an answer
 was lost or the process died, so that every record that may be there twice is counted.
@@ -19,10 +20,10 @@ from typing import Final, Self
 
 from keywatch.log_analytics.chunk import Chunk
 from keywatch.log_analytics.destination import Destination
-from keywatch.staging import StagingPath, is_there, list_folder, make_folder, mark, read_lines, remove
+from keywatch.staging import StagingPath, list_folder, make_folder, mark, read_lines, remove
 
-NAME: Final = re.compile(r"(?P<first>\d{12})-(?P<count>[1-9]\d{0,11})-(?P<sha256>[0-9a-f]{64})(-[0-9a-f]{8})?")
-"""A range; behind a doubt's, which attempt doubts."""
+NAME: Final = re.compile(r"(?P<first>\d{12})-(?P<count>[1-9]\d{0,11})-(?P<sha256>[0-9a-f]{64})-[0-9a-f]{8}")
+"""A range, and whose receipt or doubt it is."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,11 +52,6 @@ class Receipt:
         read = NAME.fullmatch(name)
         return cls(int(read["first"]), int(read["count"]), read["sha256"]) if read else None
 
-    @property
-    def name(self) -> str:
-        """What its file is called."""
-        return f"{self.first:012d}-{self.count}-{self.sha256}"
-
 
 class ReceiptBook:
     """The receipts and doubts of one staged file and one destination.
@@ -82,30 +78,26 @@ class ReceiptBook:
 
     def write(self, receipt: Receipt) -> None:
         """Keep a receipt. Once this returns, no later attempt sends the range again."""
-        mark(self._folder / receipt.name)
-
-    def holds(self, receipt: Receipt) -> bool:
-        """Tell whether this very range has a receipt, as it may have from another attempt that still runs."""
-        return is_there(self._folder / receipt.name)
+        mark(self._folder / self._name(receipt))
 
     def read(self) -> list[Receipt]:
-        """Return every receipt, by position."""
+        """Return every receipt, by position; a range that several attempts have sent, several times."""
         return _read(self._folder)
 
     def doubt(self, receipt: Receipt) -> None:
         """Note that a range is about to be sent."""
-        mark(self._doubt(receipt))
+        mark(self._doubts / self._name(receipt))
 
     def settle(self, receipt: Receipt) -> None:
         """Take this attempt's doubt back: the range was stored at most once by it."""
-        remove(self._doubt(receipt))
+        remove(self._doubts / self._name(receipt))
 
     def doubts(self) -> list[Receipt]:
         """Return every range that may have been stored without an answer, by position."""
         return _read(self._doubts)
 
-    def _doubt(self, receipt: Receipt) -> StagingPath:
-        return self._doubts / f"{receipt.name}-{self._attempt}"
+    def _name(self, receipt: Receipt) -> str:
+        return f"{receipt.first:012d}-{receipt.count}-{receipt.sha256}-{self._attempt}"
 
 
 def covered(path: StagingPath, receipts: Iterable[Receipt]) -> list[range]:
@@ -172,6 +164,12 @@ def merged(receipts: Iterable[Receipt]) -> list[range]:
         else:
             spans.append(range(start, stop))
     return spans
+
+
+def overlap(receipts: Iterable[Receipt]) -> int:
+    """Count the records that were accepted more than once, each as often as it was too often."""
+    given = list(receipts)
+    return sum(receipt.count for receipt in given) - sum(map(len, merged(given)))
 
 
 def _read(folder: StagingPath) -> list[Receipt]:
