@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import socket
 import subprocess
@@ -12,16 +11,18 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psutil
 import requests
+
+from localcloud.airflow_api import AirflowApi
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 20.0
 
 
-class Standalone:
+class Standalone(AirflowApi):
     """A running `airflow standalone`. Leaves no process behind.
 
     Args:
@@ -32,7 +33,7 @@ class Standalone:
 
     def __init__(self, env: Mapping[str, str], *, port: int | None = None, log: Path) -> None:
         self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(f"http://127.0.0.1:{self.port}", Path(env["AIRFLOW_HOME"]))
         self.log = log
         self.env = {
             **env,
@@ -71,12 +72,6 @@ class Standalone:
     ) -> None:
         self.stop()
 
-    @property
-    def password(self) -> str:
-        """The password of user `admin`, which Airflow made."""
-        file = Path(self.env["AIRFLOW_HOME"]) / "simple_auth_manager_passwords.json.generated"
-        return str(json.loads(file.read_text(encoding="utf-8"))["admin"])
-
     def processes(self) -> list[psutil.Process]:
         """Every process of this Airflow that runs now."""
         if self._process is None:
@@ -85,28 +80,6 @@ class Standalone:
             main = psutil.Process(self._process.pid)
             return [main, *main.children(recursive=True)]
         return []
-
-    def api(self, method: str, path: str, *, base: str = "/api/v2", **options: Any) -> Any:  # noqa: ANN401 - JSON
-        """Ask Airflow's REST API, as admin, and return its JSON.
-
-        Args:
-            method: HTTP method.
-            path: Below `base`.
-            base: `/api/v2`, or `/ui` for what only Airflow's own pages ask.
-            options: For `requests.request`.
-
-        Raises:
-            requests.HTTPError: The API refuses; its answer is in the message.
-        """
-        with requests.Session() as session:
-            session.trust_env = False
-            login = {"username": "admin", "password": self.password}
-            token = session.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"]
-            headers = {"Authorization": f"Bearer {token}"}
-            answer = session.request(method, f"{self.url}{base}{path}", headers=headers, timeout=60, **options)
-        if not answer.ok:
-            raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
-        return answer.json() if answer.content else None
 
     def stop(self) -> None:
         """End every process: first as Ctrl-C would, then for good."""

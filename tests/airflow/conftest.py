@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from localcloud import LocalCloud, Seed
+from localcloud.airflow_api import AirflowApi
 from localcloud.airflow_home import airflow, airflow_environment, connections
 from localcloud.standalone import Standalone, free_port
 
@@ -54,7 +55,7 @@ class Run:
     id: str
     kind: str
     state: str
-    standalone: Standalone
+    standalone: AirflowApi
 
     @property
     def tasks(self) -> dict[tuple[str, int], str]:
@@ -73,13 +74,14 @@ class Run:
         return [event for event in events if event["source_run_id"] == self.id]
 
 
-def task_instances(standalone: Standalone, run_id: str) -> list[dict[str, Any]]:
+def task_instances(standalone: AirflowApi, run_id: str) -> list[dict[str, Any]]:
     """Ask for a run's task instances."""
-    answer: dict[str, Any] = standalone.api("GET", f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances")
+    path, options = f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances", {"limit": 100}
+    answer: dict[str, Any] = standalone.api("GET", path, params=options)
     return list(answer["task_instances"])
 
 
-def trigger(standalone: Standalone, conf: Mapping[str, Any]) -> str:
+def trigger(standalone: AirflowApi, conf: Mapping[str, Any]) -> str:
     """Trigger a run through the REST API and return its id."""
     body = {"logical_date": None, "conf": dict(conf)}
     return str(standalone.api("POST", f"/dags/{DAG_ID}/dagRuns", json=body)["dag_run_id"])
@@ -95,14 +97,14 @@ def wait_for(what: Callable[[], Any], seconds: float = 120.0, every: float = 0.5
     raise TimeoutError(f"Not true within {seconds:.0f} seconds: {what}")
 
 
-def wait_for_run(standalone: Standalone, run_id: str) -> Run:
+def wait_for_run(standalone: AirflowApi, run_id: str, seconds: float = 120.0) -> Run:
     """Wait until a run has ended."""
 
     def ended() -> Run | None:
         run = standalone.api("GET", f"/dags/{DAG_ID}/dagRuns/{run_id}")
         return Run(run_id, run["run_type"], run["state"], standalone) if run["state"] in ENDED else None
 
-    return wait_for(ended)  # type: ignore[no-any-return]
+    return wait_for(ended, seconds)  # type: ignore[no-any-return]
 
 
 def task_process(standalone: Standalone, task_instance_id: str) -> psutil.Process | None:
