@@ -97,6 +97,10 @@ class Server:
         ids = [row["RecordId_s"] for row in self.cloud.rows(KEYS_TABLE)]
         return len(ids) - len(set(ids))
 
+    def served(self) -> bool:
+        """Tell whether a fault has hit a request."""
+        return any(request.fault for request in self.cloud.requests())
+
     def posts(self) -> list[RequestRecord]:
         """List the requests that brought records of keys."""
         return self.cloud.requests(action="POST logs", log_type="AWS_Access_Key_Report")
