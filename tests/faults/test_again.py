@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from keywatch.pipeline.folders import RunFolder
 from tests.airflow.conftest import DAG_ID, Run, wait_for
 from tests.expected import KEYS_TABLE
 from tests.faults.case import Case, Ends
@@ -45,8 +46,7 @@ def test_what_has_receipts_is_not_sent_again(case: Case, task: str | None, serve
 def test_run_whose_files_are_gone_is_made_anew(case: Case, server: Server) -> None:
     """Without its staged files a cleared run reads and sends everything again, under the same RecordIds."""
     first = server.end(server.start())
-    [folder] = [path for path in staging(server).glob("runs/manual*") if first.id[-8:] in path.name]
-    shutil.rmtree(folder)
+    shutil.rmtree(RunFolder(server.home.path / "keywatch", first.id).folder)
 
     run = made_again(server, first)
 
@@ -73,11 +73,6 @@ def test_two_runs_at_once_do_not_meet(case: Case, server: Server) -> None:
     assert by_run.pop(run.id) == KEYS
     assert list(by_run.values()) == [KEYS]
     assert once_each(server) == KEYS
-
-
-def staging(server: Server) -> Path:
-    """Find the staging area of the running Airflow."""
-    return server.home.path / "keywatch"
 
 
 def once_each(server: Server) -> int:
