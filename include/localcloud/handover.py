@@ -13,7 +13,7 @@ from pathlib import Path
 
 from localcloud.airflow_home import connections
 from localcloud.client import LocalCloud
-from localcloud.server import write_private
+from localcloud.private_files import write_private
 
 
 def hand_over(state: Path) -> None:

@@ -17,6 +17,7 @@ from localcloud.certificates import Certificates
 from localcloud.cloud import Cloud
 from localcloud.control import Control
 from localcloud.model import STATE_FILE, Seed, State, utc_text
+from localcloud.private_files import write_private
 from localcloud.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -146,12 +147,3 @@ class _Server:
         threading.Thread(target=wait, name="parent", daemon=True).start()
         # A fork of the parent may hold its end of the pipe open, so that the parent's id is watched as well.
         self._poll = loop.create_task(poll())
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, all at once."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)

@@ -17,7 +17,7 @@ from localcloud.azure.federation import Cluster
 from localcloud.azure.key_vault import DOMAIN as VAULT_DOMAIN
 from localcloud.azure.key_vault import KeyVault
 from localcloud.azure.managed_identity import ManagedIdentities
-from localcloud.azure.on_premises import OnPremisesWorker, write_private
+from localcloud.azure.on_premises import OnPremisesWorker
 from localcloud.azure.resource_manager import ResourceManager
 from localcloud.azure.roles import EVENT_HUB_SCOPE, RULE_SCOPE, SUBSCRIPTION_SCOPE, VAULT_SCOPE
 from localcloud.azure.vault import PEM, Period, Policy, Vault
@@ -33,6 +33,7 @@ from localcloud.azure_model import (
     WORKSPACE_KEY,
     AzureAccess,
 )
+from localcloud.private_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

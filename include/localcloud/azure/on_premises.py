@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from localcloud.azure.certificate_authority import CertificateAuthority
 from localcloud.azure.vault import pem_of
+from localcloud.private_files import write_private
 
 PEM_FILE: Final = "on-premises.pem"
 PFX_FILE: Final = "on-premises.pfx"
@@ -46,11 +46,3 @@ class OnPremisesWorker:
         write_private(files[0], pem_of(self._key) + b"".join(chain))
         write_private(files[1], pfx)
         return files
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
