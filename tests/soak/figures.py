@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -18,19 +19,25 @@ Figures = dict[str, float]
 
 
 def long_lived(standalone: Standalone) -> dict[str, list[psutil.Process]]:
-    """Find the processes that outlive runs, by role: Airflow's four, with what they started, and the workers.
+    """Find the processes that outlive runs, by role: Airflow's four with what they started, and the workers.
 
-    A dag processor also starts processes that end by themselves; of it, the one that lasts is taken.
+    A dag processor starts processes that end by themselves; of it, it alone is taken.
     """
     main, *_ = standalone.processes()
     found: dict[str, list[psutil.Process]] = {"workers": []}
     for child in main.children():
         role = next(role for role in ROLES if role in " ".join(child.cmdline()).replace("api_server", "api-server"))
-        below = [] if role == "dag-processor" else child.children(recursive=True)
-        workers = [each for each in below if "LocalExecutor" in each.cmdline()[0]]
-        found[role] = [child, *(each for each in below if each not in workers)]
-        found["workers"] += workers
+        below = {each: _name(each) for each in child.children() if role != "dag-processor"}
+        found[role] = [child, *(each for each, name in below.items() if name and "LocalExecutor" not in name)]
+        found["workers"] += [each for each, name in below.items() if "LocalExecutor" in name]
     return found
+
+
+def _name(process: psutil.Process) -> str:
+    """Return what Airflow calls a process; nothing of one that has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess, IndexError):
+        return process.cmdline()[0]
+    return ""
 
 
 def measure(processes: dict[str, list[psutil.Process]], staging: Path) -> Figures:
