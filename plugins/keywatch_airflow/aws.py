@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from keywatch.access_keys.accounts import assume_role, caller_account
 from keywatch.access_keys.aws_errors import ask_aws
+from keywatch.access_keys.calls import report_each_call
 from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, patient_config
 from keywatch.access_keys.organization import MemberAccount, list_organization
 from keywatch.access_keys.record import Account
@@ -159,7 +160,7 @@ class AwsAccounts:
 
     def _client(self, session: boto3.Session, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3
         own_config = self._hook.config
-        return aws_client(
+        client = aws_client(
             session,
             service,
             stock_transport(self._hook.verify, own_config, lab=self._lab),
@@ -167,3 +168,6 @@ class AwsAccounts:
             config=config.merge(own_config) if config else own_config,  # what the connection says wins
             endpoint_url=self._hook.conn_config.get_service_endpoint_url(service),
         )
+        if service != "iam":  # of which there are too many; they are reported account by account
+            report_each_call(client)
+        return client

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -120,8 +121,8 @@ class AccessKeyExtraction:
                 yield row
         counts = self.counts
         log.info(
-            "AWS account %s: %s users, %s keys, %s deleted meanwhile, %s calls",
-            *(self._account.id, counts.users, counts.keys, counts.gone, counts.calls),
+            "AWS account %s: %s users, %s keys, %s deleted meanwhile, %s calls, %s of them throttled",
+            *(self._account.id, counts.users, counts.keys, counts.gone, counts.calls, counts.throttled),
         )
 
     def _rows(self) -> Iterator[RawAccessKey]:
@@ -153,7 +154,7 @@ class AccessKeyExtraction:
         pending: set[Future[list[RawAccessKey | None]]] = set()
         for user in users:
             self._users += 1
-            pending.add(pool.submit(self._keys_of, user))
+            pending.add(pool.submit(copy_context().run, self._keys_of, user))
             if len(pending) >= 2 * self._concurrency:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 yield from self._found(done)

@@ -1,16 +1,16 @@
-"""What the audit asks IAM of one account, and how many calls that took."""
+"""What the audit asks IAM of one account."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from botocore.config import Config
 
-from keywatch.access_keys.aws_errors import THROTTLE_CODES, ask_aws
+from keywatch.access_keys.aws_errors import ask_aws
+from keywatch.access_keys.calls import CallCounter
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -20,9 +20,6 @@ PAGE_SIZE: Final = 1_000
 """The most users or keys that IAM puts on one page (IAM API reference, `MaxItems`)."""
 
 DEFAULT_CONCURRENCY: Final = 32
-
-RECEIVED: Final = "response-received.iam"
-"""The event by which botocore tells of every answer, those that it will ask again for included."""
 
 MOST_KEYS: Final = 2
 """Access keys that a user can have (IAM user guide, "IAM and AWS STS quotas")."""
@@ -51,35 +48,6 @@ class Page(NamedTuple):
 
     members: list[Any]
     is_last: bool
-
-
-class CallCounter:
-    """Counts the requests of one client, those that are tried again too. Threads may share it.
-
-    Attributes:
-        calls: Requests sent.
-        throttled: Those that IAM throttled.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.calls = 0
-        self.throttled = 0
-
-    @contextmanager
-    def watching(self, client: IAMClient) -> Iterator[None]:
-        """Count a client's requests meanwhile."""
-        client.meta.events.register(RECEIVED, self._received)
-        try:
-            yield
-        finally:
-            client.meta.events.unregister(RECEIVED, self._received)
-
-    def _received(self, parsed_response: dict[str, Any] | None = None, **_: object) -> None:
-        code = (parsed_response or {}).get("Error", {}).get("Code")
-        with self._lock:
-            self.calls += 1
-            self.throttled += code in THROTTLE_CODES
 
 
 class Iam:

@@ -12,6 +12,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from keywatch import metrics
 from keywatch.credentials.certificate import SigningCertificate
 from keywatch.credentials.signature import check_signature, signing_errors
 from keywatch.errors import ConfigurationError
@@ -103,6 +104,7 @@ def sign_jwt(
             token = jwt.encode(dict(claims), signing.private_key, algorithm, headers=dict(headers or {}))
         except jwt.PyJWTError as error:
             raise ConfigurationError(f"Claims or headers are not those of a JWT: {error}. Correct them.") from error
+    metrics.count(metrics.SIGNATURES_MADE, purpose="jwt")
     signed, _, signature = token.rpartition(".")
     check_signature(signing, jwt.utils.base64url_decode(signature), signed.encode("ascii"), PADDINGS[algorithm])
     return token

@@ -155,5 +155,5 @@ class CertificateSessions:
             return create_session(self._rotation.load(version), self._target, self._http)
 
         return self._rotation.try_each(
-            lambda version: retrying(self._transport, log)(by_version, version), OF_ONE_VERSION
+            lambda version: retrying(self._transport, log, "roles_anywhere")(by_version, version), OF_ONE_VERSION
         )

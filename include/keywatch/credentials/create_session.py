@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from iam_rolesanywhere_session import IAMRolesAnywhereSigner
 
+from keywatch import metrics
 from keywatch.credentials.certificate import SigningCertificate
 from keywatch.credentials.roles_anywhere import RolesAnywhere
 from keywatch.credentials.signature import check_signature, signing_errors
@@ -118,6 +119,7 @@ class CertificateSigner(IAMRolesAnywhereSigner):
         data = string_to_sign.encode("ascii")
         with signing_errors(self._signing):
             made = self._signing.private_key.sign(data, PKCS1v15(), SHA256())
+        metrics.count(metrics.SIGNATURES_MADE, purpose="aws_session")
         check_signature(self._signing, made, data, PKCS1v15())
         return made.hex()
 
@@ -141,6 +143,7 @@ def create_session(signing: SigningCertificate, target: RolesAnywhere, http: req
     url = f"https://{target.host}/sessions"
     request = AWSRequest(method="POST", url=url, data=json.dumps(_body(target)))
     CertificateSigner(signing, target).add_auth(request)
+    metrics.count(metrics.SESSIONS_REQUESTED)
     try:
         answer = http.post(url, data=request.data, headers=dict(request.headers), allow_redirects=False)
     except requests.RequestException as error:

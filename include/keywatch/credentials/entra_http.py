@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from keywatch import metrics
 from keywatch.errors import RequestRefusedError, ServiceUnavailableError, ThrottledError
 from keywatch.transport import AllowedHosts, Transport
 from keywatch.transport.http import network_error, requests_session
@@ -77,6 +78,7 @@ class EntraHttp:
         Raises:
             KeywatchError: No answer came, or none of Entra's.
         """
+        metrics.count(metrics.TOKENS_REQUESTED)
         status, body, host = self._send("POST", url, options)
         if status != HTTPStatus.OK:
             return EntraAnswer(status, _only(body, OF_AN_ERROR))

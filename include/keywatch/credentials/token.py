@@ -187,7 +187,7 @@ class AssertionCredential:
             )
             return client.token([scope], None, self._rotation.name)
 
-        return retrying(self._transport, log)(ask)
+        return retrying(self._transport, log, "entra")(ask)
 
     def forget(self) -> None:
         """Drop the tokens in memory, since a service does not accept them; the next one is new."""
@@ -271,7 +271,7 @@ class AssertionCredential:
                 self._forget(version, assertion=isinstance(error, PermanentError))
                 raise
 
-        return retrying(self._transport, log)(ask)
+        return retrying(self._transport, log, "entra")(ask)
 
     def _client(self, signing: SigningCertificate, *, cae: bool) -> MsalClient:
         def start() -> MsalClient:

@@ -163,7 +163,7 @@ class Vault:
                     f"something that no vault says ({type(error).__name__}). Check transport.proxy on the connection."
                 ) from None  # the cause may repeat what was said
 
-        return retrying(self.transport, log)(ask)
+        return retrying(self.transport, log, "key_vault")(ask)
 
     def _versions(self, listed: ItemPaged[Any], what: str) -> tuple[CertificateVersion, ...]:
         versions = [

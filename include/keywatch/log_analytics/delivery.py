@@ -6,12 +6,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Final
 
+from structlog.contextvars import bound_contextvars
+
+from keywatch import metrics
 from keywatch.errors import KeywatchError, PermanentError, RequestTooLargeError
 from keywatch.log_analytics.chunk import Chunk, Rejected, pack
-from keywatch.log_analytics.destination import Destination
+from keywatch.log_analytics.destination import Destination, Sent
 from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, merged, overlap, proven, uncovered_lines
 from keywatch.progress import Progress
 from keywatch.staging import StagingPath
@@ -80,7 +84,7 @@ def deliver(
     kept = receipts.read()
     true = proven(path, kept)
     spans, lapsed = merged(true), {*kept} - {*true}
-    attempt = _Attempt(destination, receipts, reject)
+    attempt = _Attempt(destination, receipts, reject, limit)
     attempt.delivery.accepted_before = sum(map(len, spans))
     if spans:
         log.info("%s records were accepted before and are not sent again", attempt.delivery.accepted_before)
@@ -91,14 +95,23 @@ def deliver(
         + sum(map(len, covered(path, receipts.doubts())))
         + overlap(receipt for receipt in receipts.read() if receipt not in lapsed)
     )
+    metrics.count(metrics.RECORDS_REJECTED, attempt.delivery.rejected, destination=destination.name)
+    metrics.count(metrics.RECORDS_PERHAPS_TWICE, attempt.delivery.perhaps_twice, destination=destination.name)
     return attempt.delivery
 
 
 class _Attempt:
     """The state that the threads of one delivery share."""
 
-    def __init__(self, destination: Destination, receipts: ReceiptBook, reject: Callable[[Rejected], None]) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        receipts: ReceiptBook,
+        reject: Callable[[Rejected], None],
+        limit: int | None,
+    ) -> None:
         self._destination = destination
+        self._limit = limit
         self._receipts = receipts
         self._reject = reject
         self._lock = threading.Lock()
@@ -112,7 +125,7 @@ class _Attempt:
                 if isinstance(item, Rejected):
                     self._rejected(item)
                     continue
-                pending.add(pool.submit(self._send, item))
+                pending.add(pool.submit(copy_context().run, self._send, item))
                 if len(pending) >= in_flight:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     if any(future.exception() for future in done):
@@ -126,6 +139,11 @@ class _Attempt:
         )
 
     def _send(self, chunk: Chunk) -> None:
+        """Send a chunk; whatever is logged meanwhile, by whomever, says which."""
+        with bound_contextvars(destination=self._destination.name, chunk_first=chunk.first, chunk_records=chunk.count):
+            self._send_named(chunk)
+
+    def _send_named(self, chunk: Chunk) -> None:
         receipt = Receipt.of(chunk)
         self._receipts.doubt(receipt)
         body = chunk.body()
@@ -135,12 +153,14 @@ class _Attempt:
             if not error.perhaps_done:
                 self._receipts.settle(receipt)
             if not isinstance(error, RequestTooLargeError):
+                log.error("The chunk was not accepted: %s", error)  # noqa: TRY400 - what it is about gets lost outside
                 raise
             self._send_smaller(chunk, error)
             return
         self._receipts.write(receipt)
         if not sent.perhaps_twice:
             self._receipts.settle(receipt)
+        self._count(chunk, len(body), sent)
         with self._lock:
             done = self.delivery
             done.accepted += chunk.count
@@ -148,6 +168,12 @@ class _Attempt:
             done.sent_bytes += len(body)
             done.largest = max(done.largest, len(body))
             self._progress.tick(records=done.accepted, chunks=done.chunks, rejected=done.rejected)
+
+    def _count(self, chunk: Chunk, size: int, sent: Sent) -> None:
+        name, fill = self._destination.name, self._destination.limits.percent(size, sent.wire, self._limit)
+        metrics.count(metrics.RECORDS_ACCEPTED, chunk.count, destination=name)
+        metrics.count(metrics.CHUNKS_ACCEPTED, destination=name)
+        metrics.observe(metrics.CHUNK_FILL, fill, destination=name)
 
     def _send_smaller(self, chunk: Chunk, error: KeywatchError) -> None:
         """Send the halves of a chunk that the service found too large; reject a record that is too large alone."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from keywatch import metrics
 from keywatch.errors import AuthorizationRefusedError, KeywatchError
 from keywatch.log_analytics.gauge import BodyGauge, Gauge, WireGauge
 from keywatch.transport import Transport
@@ -20,10 +21,12 @@ class Sent:
     Attributes:
         attempts: Requests made for it.
         perhaps_twice: Whether an earlier attempt got no answer, and so may have been stored as well.
+        wire: Bytes after gzip; 0 if the body was not compressed.
     """
 
     attempts: int = 1
     perhaps_twice: bool = False
+    wire: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,17 @@ class Limits:
         """
         most = min(limit or self.usual, self.body)
         return BodyGauge(most) if self.wire is None else WireGauge(most, self.wire)
+
+    def percent(self, body: int, wire: int, limit: int | None = None) -> float:
+        """Tell how full an accepted request was: 100 is full, by the limit that it came nearest to.
+
+        Args:
+            body: Its bytes before compression.
+            wire: Its bytes after gzip.
+            limit: As in `gauge`.
+        """
+        most = min(limit or self.usual, self.body)
+        return 100 * max(body / most, 0 if self.wire is None else wire / self.wire)
 
 
 class Destination(Protocol):
@@ -103,6 +117,7 @@ def send_until_accepted(
     def post_once() -> None:
         nonlocal attempts
         attempts += 1
+        metrics.count(metrics.CALLS_MADE, service="log_analytics")
         post()
 
     def post_with_a_second_token() -> None:
@@ -115,7 +130,7 @@ def send_until_accepted(
             renew()
             post_once()
 
-    for attempt in retrying(transport, log):
+    for attempt in retrying(transport, log, "log_analytics"):
         with attempt:
             try:
                 post_with_a_second_token()

@@ -11,7 +11,7 @@ import io
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -198,7 +198,8 @@ class LogsIngestion:
         """
         compressed = gzip.compress(body, GZIP_LEVEL, mtime=0)
         credential = self._endpoint.credential
-        return send_until_accepted(lambda: self._post(compressed), self._endpoint.transport, log, credential.forget)
+        sent = send_until_accepted(lambda: self._post(compressed), self._endpoint.transport, log, credential.forget)
+        return replace(sent, wire=len(compressed))
 
     def check(self) -> None:
         """See whether the rule accepts our token for this stream, without storing anything.

@@ -9,10 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from structlog.contextvars import bound_contextvars
+
+from keywatch import metrics
 from keywatch.access_keys.extract import AccessKeyExtraction, ExtractionCounts, Lookup
 from keywatch.access_keys.iam import DEFAULT_CONCURRENCY
 from keywatch.access_keys.record import Account, iso_time
@@ -119,7 +123,7 @@ class _BatchReader:
         """Read the accounts; what ends the step ends it as soon as the accounts that are being read are done."""
         progress = Progress(log, f"{len(accounts)} accounts", PROGRESS_SECONDS)
         with ThreadPoolExecutor(self._reading.accounts_at_once, thread_name_prefix="account") as pool:
-            futures = [pool.submit(self._read_in_turn, Account(**ref)) for ref in accounts]
+            futures = [pool.submit(copy_context().run, self._read_in_turn, Account(**ref)) for ref in accounts]
             pending: set[Future[Read | None]] = set(futures)
             try:
                 while pending:
@@ -135,11 +139,12 @@ class _BatchReader:
         return [read for future in futures if (read := future.result())]
 
     def _read_in_turn(self, account: Account) -> Read | None:
-        """Read an account, unless what ends the step has happened meanwhile."""
+        """Read an account, unless what ends the step has happened meanwhile; what is logged says which account."""
         if self._over.is_set():
             return None
         try:
-            return self._read_or_keep(account)
+            with bound_contextvars(account=account.id):
+                return self._read_or_keep(account)
         except BaseException:
             self._over.set()
             raise
@@ -191,6 +196,7 @@ class _BatchReader:
                     raise
                 log.error("%s", error)  # noqa: TRY400 - the message says it all
                 failure = error
+        metrics.count(metrics.RECORDS_EXTRACTED, writer.count)
         counts = extraction.counts if extraction else ExtractionCounts()
         outcome = AccountOutcome(
             id=account.id,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from keywatch import metrics
 from keywatch.access_keys.transform import transform_row
 from keywatch.errors import MalformedRowError
 from keywatch.pipeline.folders import BatchFolder, DeadLetters, RunFolder
@@ -43,6 +44,7 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
             for record in _records(read_lines(raw), outcome["id"], run.run_id, rejected):
                 records.write(record)
                 progress.tick(records=records.count)
+    metrics.count(metrics.RECORDS_MALFORMED, sum(rejected.by_account.values()))
     return TransformedBatch(
         number=batch["number"],
         path=str(folder.records),

@@ -35,7 +35,7 @@ class Flaky:
 def waits_of(flaky: Flaky, transport: Transport) -> list[float]:
     """Run a call to its end, and give the waits between its attempts."""
     waits: list[float] = []
-    assert retrying(transport, log).copy(sleep=waits.append)(flaky) == "done"
+    assert retrying(transport, log, "key_vault").copy(sleep=waits.append)(flaky) == "done"
     return waits
 
 
@@ -68,7 +68,7 @@ def test_retrying_ends_after_the_allowed_attempts_with_the_last_error() -> None:
     flaky = Flaky(*errors)
 
     with pytest.raises(ServiceUnavailableError) as caught:
-        retrying(Transport(attempts=4), log).copy(sleep=lambda _: None)(flaky)
+        retrying(Transport(attempts=4), log, "key_vault").copy(sleep=lambda _: None)(flaky)
 
     assert flaky.calls == 4
     assert caught.value is errors[3]
@@ -79,7 +79,7 @@ def test_retrying_does_not_repeat_what_cannot_help() -> None:
     flaky = Flaky(RequestRefusedError("no"))
 
     with pytest.raises(RequestRefusedError):
-        retrying(Transport(), log)(flaky)
+        retrying(Transport(), log, "key_vault")(flaky)
 
     assert flaky.calls == 1
 
