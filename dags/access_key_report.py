@@ -14,6 +14,9 @@ in signed chunks. `publish` runs whatever happened before: it writes the audit r
 `iam:GenerateCredentialReport` and `iam:GetCredentialReport`; for other accounts `sts:AssumeRole` on the role given; for
 a whole organisation `organizations:ListAccounts`. And a destination connection; press *Test* on it.
 
+**Who is told.** `[keywatch] notifier` in Airflow's configuration, once for a run that fails, and when a run is not done
+`[keywatch] report_deadline_hours` (6) after it was queued (`docs/monitoring.md`).
+
 **When it fails**
 - `verdict` is red: its log names every account that was not read, with the reason. Everything else is delivered.
 - `extract` or `load` is red: its log ends with one error that says what to do. Do it, then clear that task with
@@ -32,6 +35,7 @@ from typing import Any
 from airflow.sdk import Asset, dag, task, task_group
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
+from keywatch_airflow.alerts import report_deadline, report_failed
 from keywatch_airflow.report_params import report_params
 
 access_keys = Asset("access_keys", uri="x-keywatch://access_keys")
@@ -54,6 +58,8 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
         "execution_timeout": timedelta(hours=12),  # far above any batch: it ends what hangs
     },
     params=report_params(),
+    on_failure_callback=report_failed,
+    deadline=report_deadline(),
 )
 def access_key_report() -> None:
     """Wire the steps of the daily report."""

@@ -26,16 +26,11 @@ from typing import Any
 from airflow.sdk import Param, chain, dag, task
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
+from keywatch_airflow.alerts import task_failed
+
 NO_USE_IN_RETRYING = ExceptionRetryPolicy(
     [RetryRule("keywatch.errors.PermanentError", RetryAction.FAIL, reason="a retry cannot help")]
 )
-
-
-def notify(context: Any) -> None:
-    """Tell whoever the deployment's configuration names."""
-    from keywatch_airflow.notify import ConfiguredNotifier
-
-    ConfiguredNotifier()(context)
 
 
 @dag(
@@ -93,7 +88,7 @@ def certificate_watch() -> None:
 
         return steps.publish(params, run_id)
 
-    @task(trigger_rule="all_done", on_failure_callback=[notify])
+    @task(trigger_rule="all_done", on_failure_callback=[task_failed])
     def verdict(conn_ids: Any, watched: Any, delivered: Any) -> str:
         from keywatch_airflow import certificate_watch as steps
 

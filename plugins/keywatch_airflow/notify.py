@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from importlib import import_module
 from typing import Any
@@ -26,11 +27,30 @@ class ConfiguredNotifier(BaseNotifier):
         Raises:
             ConfigurationError: The notifier or its arguments are not usable.
         """
-        name = conf.get(SECTION, "notifier", fallback="")
-        if name:
-            make_notifier(name, conf.get(SECTION, "notifier_arguments", fallback="{}"))(context)
+        if notifier := self._configured():
+            notifier(context)
+
+    async def async_notify(self, context: Context) -> None:
+        """Notify from an event loop, such as the triggerer's; a notifier that cannot is called in a thread.
+
+        Raises:
+            ConfigurationError: The notifier or its arguments are not usable.
+        """
+        notifier = self._configured()
+        if notifier is None:
+            return
+        if type(notifier).async_notify is BaseNotifier.async_notify:
+            await asyncio.to_thread(notifier, context)
         else:
+            notifier.context = context
+            await notifier
+
+    def _configured(self) -> BaseNotifier | None:
+        name = conf.get(SECTION, "notifier", fallback="")
+        if not name:
             self.log.info("Nobody is notified: [keywatch] notifier names no notifier.")
+            return None
+        return make_notifier(name, conf.get(SECTION, "notifier_arguments", fallback="{}"))
 
 
 def make_notifier(name: str, arguments: str) -> BaseNotifier:

@@ -49,6 +49,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": '{"to": "cloud-security@contoso.com"}',
                         "default": "{{}}",
                     },
+                    "report_deadline_hours": {
+                        "description": (
+                            "Hours after which a run of access_key_report that is not done is late, and the notifier "
+                            "is told; fractions are fine, 0 means never. The DAG processor reads it."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "6",
+                    },
                     "allow_lab": {
                         "description": (
                             "Whether connections with lab: true may reach any host and skip TLS verification. "

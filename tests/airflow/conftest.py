@@ -16,9 +16,11 @@ from localcloud import LocalCloud, Seed
 from localcloud.airflow_api import AirflowApi
 from localcloud.airflow_home import airflow, airflow_environment, connections
 from localcloud.standalone import Standalone, free_port
+from tests.airflow.listeners import Notifications, StatsD
 
 DAG_ID = "access_key_report"
 ENDED = ("success", "failed")
+DEADLINE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -137,11 +139,32 @@ class Airflow:
 
 
 @pytest.fixture(scope="session")
-def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """Start `airflow standalone` on a local cloud of three accounts, and let the schedule run once."""
+def statsd() -> Iterator[StatsD]:
+    """Start the StatsD server that `airflow_server` sends its metrics to."""
+    with StatsD() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="session")
+def notifications() -> Iterator[Notifications]:
+    """Start the web server that `airflow_server` notifies."""
+    with Notifications() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="session")
+def airflow_server(
+    tmp_path_factory: pytest.TempPathFactory, statsd: StatsD, notifications: Notifications
+) -> Iterator[Airflow]:
+    """Start `airflow standalone` on a local cloud of three accounts, and let the schedule run once.
+
+    It sends metrics and notifications to listeners of the session, and a run is late after `DEADLINE_SECONDS`.
+    """
     folder = tmp_path_factory.mktemp("standalone")
     with LocalCloud(folder / "localcloud", Seed(accounts=3, users=60)) as cloud:
         home = make_home(folder / "home", cloud, _faulty_connections(cloud))
+        home.env.update(statsd.environment | notifications.environment)
+        home.env["AIRFLOW__KEYWATCH__REPORT_DEADLINE_HOURS"] = str(DEADLINE_SECONDS / 3600)
         with Standalone(home.env, log=folder / "standalone.log") as standalone:
             wait_for(lambda: _has_dag(standalone))
             standalone.api("PATCH", f"/dags/{DAG_ID}", json={"is_paused": False})

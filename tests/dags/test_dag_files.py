@@ -21,8 +21,10 @@ HEAVY = frozenset(
     {"boto3", "botocore", "azure", "msal", "requests", "cryptography", "keywatch_airflow", "localcloud", "pandas"}
 )
 
-FORMS = frozenset({"keywatch_airflow", "keywatch_airflow.report_params"})
-"""The modules of the plugin that a DAG file may import when it is parsed: they hold parameters, and import no more."""
+FORMS = frozenset(
+    {f"keywatch_airflow{module}" for module in ("", ".stats", ".report_params", ".alerts")},
+)
+"""The modules of the plugin that a DAG file may import when it is parsed: they import no more than Airflow's SDK."""
 
 CURIOUS = {
     "variable": ("from airflow.sdk import Variable; Variable.get('limit', default=1)", "variable limit"),

@@ -129,5 +129,8 @@ def test_settings_are_all_described() -> None:
     """Every option of section [keywatch] has a description, a type and the version that brought it."""
     options = get_provider_info()["config"]["keywatch"]["options"]
 
-    assert {"staging", "staging_retention_days", "notifier", "notifier_arguments", "allow_lab"} == set(options)
+    assert set(options) == {
+        *("staging", "staging_retention_days", "notifier", "notifier_arguments"),
+        *("report_deadline_hours", "allow_lab"),
+    }
     assert all(option["description"] and option["type"] and option["version_added"] for option in options.values())
