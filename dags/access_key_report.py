@@ -15,7 +15,7 @@ in signed chunks. `publish` runs whatever happened before: it writes the audit r
 a whole organisation `organizations:ListAccounts`. And a destination connection; press *Test* on it.
 
 **Who is told.** `[keywatch] notifier` in Airflow's configuration, once for a run that fails, and when a run is not done
-`[keywatch] report_deadline_hours` (6) after it was queued (`docs/monitoring.md`).
+`[keywatch] report_deadline_hours` after it was queued (`docs/monitoring.md`).
 
 **When it fails**
 - `verdict` is red: its log names every account that was not read, with the reason. Everything else is delivered.

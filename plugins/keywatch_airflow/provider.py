@@ -52,12 +52,12 @@ def get_provider_info() -> dict[str, Any]:
                     "report_deadline_hours": {
                         "description": (
                             "Hours after which a run of access_key_report that is not done is late, and the notifier "
-                            "is told; fractions are fine, 0 means never. The DAG processor reads it."
+                            "is told, such as 6; fractions are fine, 0 means never. The DAG processor reads it."
                         ),
                         "version_added": "0.1.0",
                         "type": "float",
-                        "example": None,
-                        "default": "6",
+                        "example": "6",
+                        "default": "0",
                     },
                     "allow_lab": {
                         "description": (

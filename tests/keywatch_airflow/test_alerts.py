@@ -209,13 +209,12 @@ def test_notifier_that_cannot_be_made_is_said_to_whoever_calls(monkeypatch: pyte
         asyncio.run(report_late(late()))
 
 
-@pytest.mark.parametrize(("hours", "interval"), [(None, timedelta(hours=6)), ("0.5", timedelta(minutes=30))])
+@pytest.mark.parametrize(("hours", "interval"), [("6", timedelta(hours=6)), ("0.5", timedelta(minutes=30))])
 def test_deadline_is_what_the_configuration_says(
-    hours: str | None, interval: timedelta, monkeypatch: pytest.MonkeyPatch
+    hours: str, interval: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run is due so many hours after it was queued; six if nobody says otherwise."""
-    if hours:
-        monkeypatch.setenv("AIRFLOW__KEYWATCH__REPORT_DEADLINE_HOURS", hours)
+    """A run is due so many hours after it was queued."""
+    monkeypatch.setenv("AIRFLOW__KEYWATCH__REPORT_DEADLINE_HOURS", hours)
     deadline = report_deadline()
 
     assert deadline is not None
@@ -223,8 +222,10 @@ def test_deadline_is_what_the_configuration_says(
     assert deadline.callback.path == "keywatch_airflow.alerts.report_late"
 
 
-def test_no_deadline_is_no_alert(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 0 hours, no run is ever late."""
-    monkeypatch.setenv("AIRFLOW__KEYWATCH__REPORT_DEADLINE_HOURS", "0")
+@pytest.mark.parametrize("hours", [None, "0"])
+def test_no_deadline_is_no_alert(hours: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the configuration says so, no run is ever late."""
+    if hours:
+        monkeypatch.setenv("AIRFLOW__KEYWATCH__REPORT_DEADLINE_HOURS", hours)
 
     assert report_deadline() is None
