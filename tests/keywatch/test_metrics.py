@@ -76,6 +76,18 @@ def test_delivery_counts_what_is_perhaps_there_twice(sink: Counted, tmp_path: Pa
     assert sink.counts["records.accepted", "memory"] == 2
 
 
+def test_delivery_that_is_done_again_counts_nothing_twice(sink: Counted, tmp_path: Path) -> None:
+    """A task that is cleared after it delivered everything adds nothing to the rows that are perhaps there twice."""
+    path = stage(tmp_path, 2)
+    with pytest.raises(UnreachableError):
+        deliver(path, ReceiptBook(tmp_path / "receipts"), MortalDestination(500, 0, stored=True), reject=print)
+    for _ in range(2):
+        done = deliver(path, ReceiptBook(tmp_path / "receipts"), MemoryDestination(500), reject=print)
+
+    assert done.perhaps_twice == 2
+    assert sink.counts["records.perhaps_twice", "memory"] == 2
+
+
 @pytest.mark.parametrize(
     ("body", "wire", "limit", "percent"),
     [(500, 0, None, 50), (500, 0, 500, 100), (500, 90, None, 90), (500, 0, 5_000, 50)],

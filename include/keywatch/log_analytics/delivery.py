@@ -96,7 +96,8 @@ def deliver(
         + overlap(receipt for receipt in receipts.read() if receipt not in lapsed)
     )
     metrics.count(metrics.RECORDS_REJECTED, attempt.delivery.rejected, destination=destination.name)
-    metrics.count(metrics.RECORDS_PERHAPS_TWICE, attempt.delivery.perhaps_twice, destination=destination.name)
+    if attempt.delivery.accepted:  # else an earlier attempt has counted them, when it was done
+        metrics.count(metrics.RECORDS_PERHAPS_TWICE, attempt.delivery.perhaps_twice, destination=destination.name)
     return attempt.delivery
 
 
