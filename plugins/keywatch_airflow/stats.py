@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
+
+UNFIT: Final = re.compile(r"[^A-Za-z0-9_./-]+")
+"""What Airflow accepts in no tag that goes to StatsD: it drops the whole value, and logs an error."""
 
 
 class AirflowSink:
@@ -16,10 +21,15 @@ class AirflowSink:
         """Add to a counter."""
         from airflow.sdk.observability import stats
 
-        stats.incr(name, value, tags=dict(tags))
+        stats.incr(name, value, tags=_fit(tags))
 
     def observe(self, name: str, value: float, tags: Mapping[str, str]) -> None:
         """Add a value to a distribution. StatsD and Airflow know one kind, called timing; its unit is not ours."""
         from airflow.sdk.observability import stats
 
-        stats.timing(name, value, tags=dict(tags))
+        stats.timing(name, value, tags=_fit(tags))
+
+
+def _fit(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags whose values every back end takes; a URL loses its scheme."""
+    return {name: UNFIT.sub("_", value.removeprefix("https://")) for name, value in tags.items()}

@@ -61,6 +61,34 @@ def test_opentelemetry_gets_sums_and_histograms_with_tags() -> None:
     assert (fill.count, fill.sum, fill.min, fill.max) == (2, 139, 40, 99)
 
 
+@pytest.mark.parametrize(
+    ("destination", "tag"),
+    [
+        ("dcr-0/Custom-Keys", "dcr-0/Custom-Keys"),
+        ("https://a-1.ods.opinsights.azure.com/Keys", "a-1.ods.opinsights.azure.com/Keys"),
+        ("https://127.0.0.1:8443/Keys", "127.0.0.1_8443/Keys"),
+    ],
+)
+def test_statsd_gets_the_tag_of_every_kind_of_destination(destination: str, tag: str) -> None:
+    """With tags in InfluxDB's format, the counts of a rule, of a workspace and of a laboratory's host all arrive."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(5)
+        logger = get_statsd_logger(
+            stats_class=StatsClient,
+            host="127.0.0.1",
+            port=listener.getsockname()[1],
+            influxdb_tags_enabled=True,
+            statsd_influxdb_enabled=True,
+        )
+        count_by(lambda: logger)
+        metrics.count(metrics.RECORDS_ACCEPTED, 3, destination=destination)
+        received = listener.recv(1_000)
+        logger.statsd.close()
+
+    assert received.decode() == f"keywatch.records.accepted,destination={tag}:3|c"
+
+
 def test_statsd_that_is_away_does_not_matter(caplog: pytest.LogCaptureFixture) -> None:
     """A StatsD that nobody answers for is no error, and not worth a line."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
