@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import cast
 
@@ -9,6 +10,9 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.context import Context
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.exceptions import AirflowConfigException
+
+log = logging.getLogger(__name__)
 
 SECTION = "keywatch"
 
@@ -16,21 +20,24 @@ SECTION = "keywatch"
 def report_deadline() -> DeadlineAlert | None:
     """Return the deadline of a run, as the configuration of this Airflow has it; None if it wants none, as at first.
 
-    `airflow dags test` of a DAG with a deadline exits with 1 after a run that succeeded (seen with Airflow 3.3.2, and
-    known as apache/airflow#73428), so only who is to be told of late runs has one.
-
-    It counts from when a run is queued, so that runs which are triggered by hand have one too.
-
-    Raises:
-        ValueError: `[keywatch] report_deadline_hours` is not a number.
+    It counts from when a run is queued, so that runs which are triggered by hand have one too. `airflow dags test` of a
+    DAG with a deadline exits with 1 after a run that succeeded (seen with Airflow 3.3.2), so that only who wants to be
+    told of late runs has one. A setting that cannot be read stops no report: it is logged, and there is no deadline.
     """
-    hours = conf.getfloat(SECTION, "report_deadline_hours", fallback=0.0)
+    try:
+        hours = conf.getfloat(SECTION, "report_deadline_hours", fallback=0.0)
+        interval = timedelta(hours=hours)
+    except (AirflowConfigException, OverflowError, ValueError) as error:
+        log.error(  # noqa: TRY400 - the message says it all
+            "[keywatch] report_deadline_hours is not a number of hours, so nobody is told of a late report: %s", error
+        )
+        return None
     if hours <= 0:
         return None
     return DeadlineAlert(
         name="report is due",
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=hours),
+        interval=interval,
         callback=AsyncCallback(f"{__name__}.report_late"),
     )
 

@@ -222,6 +222,14 @@ def test_deadline_is_what_the_configuration_says(
     assert deadline.callback.path == "keywatch_airflow.alerts.report_late"
 
 
+@pytest.mark.parametrize("hours", ["abc", "", "nan", "inf"])
+def test_deadline_that_cannot_be_read_stops_no_report(hours: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip in the setting of an alert costs the alert, and not the report."""
+    monkeypatch.setenv("AIRFLOW__KEYWATCH__REPORT_DEADLINE_HOURS", hours)
+
+    assert report_deadline() is None
+
+
 @pytest.mark.parametrize("hours", [None, "0"])
 def test_no_deadline_is_no_alert(hours: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless the configuration says so, no run is ever late."""
