@@ -27,7 +27,7 @@ from localcloud.standalone import Standalone
 from tests.airflow.conftest import ENDED, make_home, wait_for
 from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows
 from tests.soak.figures import ROLES, Figures, long_lived, measure, runs
-from tests.soak.growth import LATE_RUNS, Growth, growths
+from tests.soak.growth import LATE_RUNS, LEAST_RUNS, Growth, growths
 from tests.soak.mishaps import SEED, mishaps
 
 REPORT: Final = "access_key_report"
@@ -143,8 +143,8 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--runs", type=int, default=RUNS, help="default: %(default)s")
     options = parser.parse_args(arguments)
-    if options.runs < 2 * LATE_RUNS + LATE_RUNS:
-        parser.error(f"--runs is at least {3 * LATE_RUNS}, so that early and late ones can be compared")
+    if options.runs < LEAST_RUNS:
+        parser.error(f"--runs is at least {LEAST_RUNS}, so that early and late ones can be compared")
     print(f"{options.runs} runs of {options.dag}, faults drawn with seed {SEED}", flush=True)
     with soaking(options.dag) as soak:
         figures, removed = _runs(soak, options.runs)
@@ -172,7 +172,7 @@ def _judge(found: list[Growth], removed: int, options: argparse.Namespace) -> in
         [each.name, f"{each.early:.1f}", f"{each.late:.1f}", f"{each.most:.1f}", "GROWS" if each.grows else "steady"]
         for each in found
     ]
-    headings = ["figure", "runs 6 to 10", f"last {LATE_RUNS}", "at most", ""]
+    headings = ["figure", "runs 11 to 15", f"last {LATE_RUNS}", "at most", ""]
     print(f"\n{table(headings, rows, numbers=headings[1:4])}\n\nStaged files of {removed} runs were removed.")
     expired = options.dag == EMPTY or removed >= REMOVED_AT_LEAST * options.runs / RUNS
     return int(any(each.grows for each in found) or not expired)
