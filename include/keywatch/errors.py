@@ -19,6 +19,7 @@
     │   ├── MalformedRowError            a staged row cannot become a record
     │   ├── StagingGoneError             a staged file is no longer there
     │   ├── StagingDamagedError          a staged file is not what was written
+    │   ├── SupersededError              another attempt delivers the same file, and this one has stopped
     │   ├── LogTypeError                 Log Analytics would not accept the table's name
     │   ├── DestinationNotFoundError     there is no such workspace, rule or stream in Log Analytics
     │   ├── AuthorizationRefusedError    Log Analytics refuses the signature or the token: key, clock or role
@@ -177,6 +178,10 @@ class StagingGoneError(PermanentError):
 
 class StagingDamagedError(PermanentError):
     """A staged file is not what was written: cut short, or altered."""
+
+
+class SupersededError(PermanentError):
+    """Another attempt to deliver the same file has begun, so that this one, which was given up for dead, stops."""
 
 
 class LogTypeError(PermanentError):

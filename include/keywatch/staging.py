@@ -274,11 +274,13 @@ def make_folder(path: StagingPath) -> None:
 
 
 def list_folder(path: P) -> list[P]:
-    """List a folder; one that is not there is empty, for an object store has no empty folders.
+    """List a folder as it is now; one that is not there is empty, for an object store has no empty folders.
 
     Raises:
         StagingUnavailableError: It cannot be listed at the moment.
     """
+    if file_system := getattr(path, "fs", None):  # an object store's client remembers lists, which others outdate
+        file_system.invalidate_cache(path.path)  # type: ignore[attr-defined]
     try:
         with _storing(path, FileNotFoundError, NotADirectoryError):
             return list(path.iterdir())

@@ -88,8 +88,8 @@ def _again(stage: str, fault: str, how: str, sees: str) -> AgainCase:
 ORPHAN: Final = _again(
     "load",
     "its supervisor killed, while its process lives on and sends beside the next try",
-    "both write receipts, and the next try sends what has none",
-    "one red try, and a green one; copies are counted in `perhaps_twice`",
+    "it stops as soon as the next try begins, which sends what has no receipt",
+    "one red try, and a green one; what it had under way is counted in `perhaps_twice`",
 )
 CLEARED: Final = _again("whole run", "cleared and run again", "receipts cover every record", "nothing is sent again")
 LOAD_CLEARED: Final = _again("load", "cleared and run again", "receipts cover every record", "nothing is sent again")

@@ -92,11 +92,6 @@ class Server:
         process = task_process(self.standalone, ti["id"])
         return process if process and process != first else None
 
-    def copied(self) -> int:
-        """Count rows of keys beyond the first of each."""
-        ids = [row["RecordId_s"] for row in self.cloud.rows(KEYS_TABLE)]
-        return len(ids) - len(set(ids))
-
     def served(self) -> bool:
         """Tell whether a fault has hit a request."""
         return any(request.fault for request in self.cloud.requests())

@@ -13,10 +13,10 @@ from typing import Final
 from structlog.contextvars import bound_contextvars
 
 from keywatch import metrics
-from keywatch.errors import KeywatchError, PermanentError, RequestTooLargeError
+from keywatch.errors import KeywatchError, PermanentError, RequestTooLargeError, SupersededError
 from keywatch.log_analytics.chunk import Chunk, Rejected, pack
 from keywatch.log_analytics.destination import Destination, Sent
-from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, merged, overlap, proven, uncovered_lines
+from keywatch.log_analytics.receipts import Receipt, ReceiptBook, merged, overlap, proven, uncovered_lines
 from keywatch.progress import Progress
 from keywatch.staging import StagingPath
 
@@ -63,7 +63,7 @@ def deliver(
 
     Each accepted chunk leaves its receipt before its thread takes on anything else. When one chunk fails, those in
     flight are waited for and receipted, then its error is raised; of several, one that no retry can help. Memory is
-    bounded by the chunk limit times the chunks in flight.
+    bounded by the chunk limit times the chunks in flight. It ends any attempt at the same file that still goes on.
 
     Args:
         path: The staged file, one encoded record a line.
@@ -78,9 +78,12 @@ def deliver(
 
     Raises:
         StagingGoneError: The staged file is not there.
+        StagingUnavailableError: The file, or its receipts, cannot be read or written.
+        SupersededError: Another attempt at the same file has begun meanwhile.
         KeywatchError: The destination's, for a chunk that it did not accept.
         ValueError: The limit cannot hold even an empty record.
     """
+    receipts.take_over()
     kept = receipts.read()
     true = proven(path, kept)
     spans, lapsed = merged(true), {*kept} - {*true}
@@ -92,7 +95,7 @@ def deliver(
     attempt.run(pack(uncovered_lines(path, spans), gauge, destination.encode), in_flight)
     attempt.delivery.perhaps_twice = (
         sum(receipt.count for receipt in lapsed)
-        + sum(map(len, covered(path, receipts.doubts())))
+        + sum(map(len, merged(receipts.doubts())))  # first, for an older attempt's doubt may yet become a receipt
         + overlap(receipt for receipt in receipts.read() if receipt not in lapsed)
     )
     metrics.count(metrics.RECORDS_REJECTED, attempt.delivery.rejected, destination=destination.name)
@@ -147,6 +150,9 @@ class _Attempt:
     def _send_named(self, chunk: Chunk) -> None:
         receipt = Receipt.of(chunk)
         self._receipts.doubt(receipt)
+        if not self._receipts.is_newest():
+            self._receipts.settle(receipt)
+            raise SupersededError("Another attempt to deliver this file has begun, and goes on from here.")
         body = chunk.body()
         try:
             sent = self._destination.send(body)

@@ -7,6 +7,9 @@ or a full disk; and what two attempts at the same time have sent shows as receip
 
 A doubt is the same for a range that is being sent. It goes when it is certain how that ended; it stays when an answer
 was lost or the process died, so that every record that may be there twice is counted.
+
+Of several attempts at the same time the newest goes on. An older one, of a task that Airflow has given up for dead,
+notices before it sends its next range. It has noted its doubt by then: what it sent, the newest finds.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from keywatch.staging import StagingPath, list_folder, make_folder, mark, read_l
 
 NAME: Final = re.compile(r"(?P<first>\d{12})-(?P<count>[1-9]\d{0,11})-(?P<sha256>[0-9a-f]{64})-[0-9a-f]{8}")
 """A range, and whose receipt or doubt it is."""
+
+TURN: Final = re.compile(r"\d{6}-[0-9a-f]{8}")
+"""An attempt: later ones sort behind earlier ones."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,17 +60,23 @@ class Receipt:
 
 
 class ReceiptBook:
-    """The receipts and doubts of one staged file and one destination.
+    """The receipts and doubts of one staged file and one destination, for one attempt to deliver it.
 
     Args:
         folder: Where they are kept.
+
+    Raises:
+        StagingUnavailableError: The folder cannot be made.
     """
 
     def __init__(self, folder: StagingPath) -> None:
         self._folder = folder
         self._doubts = folder / "doubts"
+        self._attempts = folder / "attempts"
         self._attempt = uuid.uuid4().hex[:8]
-        make_folder(self._doubts)
+        self._turn = ""
+        for each in (self._doubts, self._attempts):
+            make_folder(each)
 
     @classmethod
     def of(cls, folder: StagingPath, destination: Destination) -> ReceiptBook:
@@ -75,6 +87,27 @@ class ReceiptBook:
             destination: Whose receipts.
         """
         return cls(folder / hashlib.sha256(destination.name.encode("utf-8")).hexdigest()[:12])
+
+    def take_over(self) -> None:
+        """Make this the newest attempt: every other sends nothing more, once it has looked.
+
+        Raises:
+            StagingUnavailableError: That cannot be noted.
+        """
+        turn = 1 + max((int(name.partition("-")[0]) for name in self._turns()), default=0)
+        self._turn = f"{turn:06d}-{self._attempt}"
+        mark(self._attempts / self._turn)
+
+    def is_newest(self) -> bool:
+        """Tell whether no other attempt has taken over since.
+
+        Raises:
+            StagingUnavailableError: That cannot be looked up.
+        """
+        return max(self._turns(), default=None) == self._turn
+
+    def _turns(self) -> list[str]:
+        return [path.name for path in list_folder(self._attempts) if TURN.fullmatch(path.name)]
 
     def write(self, receipt: Receipt) -> None:
         """Keep a receipt. Once this returns, no later attempt sends the range again."""
@@ -98,15 +131,6 @@ class ReceiptBook:
 
     def _name(self, receipt: Receipt) -> str:
         return f"{receipt.first:012d}-{receipt.count}-{receipt.sha256}-{self._attempt}"
-
-
-def covered(path: StagingPath, receipts: Iterable[Receipt]) -> list[range]:
-    """Return the ranges of a staged file that receipts prove accepted, ascending and disjoint.
-
-    Raises:
-        StagingGoneError: The staged file is not there.
-    """
-    return merged(proven(path, receipts))
 
 
 def proven(path: StagingPath, receipts: Iterable[Receipt]) -> list[Receipt]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from keywatch.errors import StagingGoneError
 from keywatch.log_analytics.chunk import Chunk
-from keywatch.log_analytics.receipts import Receipt, ReceiptBook, covered, uncovered_lines
-from keywatch.staging import line_writer
+from keywatch.log_analytics.receipts import Receipt, ReceiptBook, merged, proven, uncovered_lines
+from keywatch.staging import line_writer, remove_tree
 
 LINES = [f'{{"n":{number}}}'.encode() for number in range(12)]
 
@@ -58,6 +58,25 @@ def test_receipt_has_nothing_that_could_be_cut_short(tmp_path: Path) -> None:
     assert book.read() == [receipt(0, 2)]
 
 
+def test_newest_attempt_is_the_one_that_took_over_last(tmp_path: Path) -> None:
+    """However many attempts there are, exactly one goes on; one that has not taken over does not."""
+    books = [ReceiptBook(tmp_path / "receipts") for _ in range(12)]
+    assert not any(book.is_newest() for book in books)
+
+    for last in books:
+        last.take_over()
+        assert [book for book in books if book.is_newest()] == [last]
+
+
+def test_attempt_whose_folder_was_removed_is_not_the_newest(tmp_path: Path) -> None:
+    """Where retention has removed the run, nothing says any more what was sent, so nothing is."""
+    book = ReceiptBook(tmp_path / "receipts")
+    book.take_over()
+    remove_tree(tmp_path / "receipts")
+
+    assert not book.is_newest()
+
+
 @pytest.mark.parametrize(
     "name", ["notes.txt", "000000000002-2-00", f"000000000002-0-{'0' * 64}", f"-1-2-{'0' * 64}", f"2-2-{'0' * 64}"]
 )
@@ -70,52 +89,52 @@ def test_file_that_is_no_receipt_proves_nothing(name: str, tmp_path: Path) -> No
     assert book.read() == [receipt(0, 2)]
 
 
-def test_covered_without_receipts_does_not_read_the_file(tmp_path: Path) -> None:
+def test_proven_without_receipts_does_not_read_the_file(tmp_path: Path) -> None:
     """A first attempt reads the file once, to send it."""
-    assert covered(tmp_path / "not there", []) == []
+    assert proven(tmp_path / "not there", []) == []
 
 
-def test_covered_of_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
+def test_proven_of_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
     """Receipts without their file are an error that says what to clear."""
     with pytest.raises(StagingGoneError, match="Clear the whole run"):
-        covered(tmp_path / "records.ndjson", [receipt(0, 2)])
+        proven(tmp_path / "records.ndjson", [receipt(0, 2)])
 
 
 def test_receipt_of_an_altered_file_lapses(staged: Path) -> None:
     """A receipt counts for the bytes it was made of; other receipts of the file stay good."""
     write(staged, [*LINES[:4], b'{"n":"altered"}', *LINES[5:]])
 
-    assert covered(staged, [receipt(0, 3), receipt(3, 3), receipt(6, 3)]) == [range(3), range(6, 9)]
+    assert merged(proven(staged, [receipt(0, 3), receipt(3, 3), receipt(6, 3)])) == [range(3), range(6, 9)]
 
 
 def test_receipt_of_a_shortened_file_lapses(staged: Path) -> None:
     """A receipt that reaches beyond the file's end proves nothing."""
     write(staged, LINES[:5])
 
-    assert covered(staged, [receipt(0, 3), receipt(3, 3)]) == [range(3)]
+    assert merged(proven(staged, [receipt(0, 3), receipt(3, 3)])) == [range(3)]
 
 
 def test_receipt_of_a_shifted_file_lapses(staged: Path) -> None:
     """The same lines elsewhere in the file are other records."""
     write(staged, [b"{}", *LINES])
 
-    assert covered(staged, [receipt(0, 3), receipt(3, 3)]) == []
+    assert merged(proven(staged, [receipt(0, 3), receipt(3, 3)])) == []
 
 
 RANGES = st.lists(st.tuples(st.integers(0, 11), st.integers(1, 12)), max_size=8)
 
 
 @given(RANGES)
-def test_covered_and_uncovered_are_the_file(ranges: list[tuple[int, int]]) -> None:
+def test_proven_and_uncovered_are_the_file(ranges: list[tuple[int, int]]) -> None:
     """Overlapping, nested and touching receipts prove exactly the lines they name; all others are still to be sent."""
     receipts = [receipt(first, min(count, 12 - first)) for first, count in ranges]
-    proven = {index for each in receipts for index in range(each.first, each.first + each.count)}
+    named = {index for each in receipts for index in range(each.first, each.first + each.count)}
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "records.ndjson"
         write(path, LINES)
-        spans = covered(path, receipts)
+        spans = merged(proven(path, receipts))
         rest = list(uncovered_lines(path, spans))
 
-    assert [index for span in spans for index in span] == sorted(proven)
-    assert rest == [(index, line) for index, line in enumerate(LINES) if index not in proven]
+    assert [index for span in spans for index in span] == sorted(named)
+    assert rest == [(index, line) for index, line in enumerate(LINES) if index not in named]

@@ -11,6 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
+from keywatch.log_analytics.receipts import Receipt, ReceiptBook
 from keywatch.pipeline.extract import extract_batch
 from keywatch.pipeline.folders import RunFolder, remove_expired_runs
 from keywatch.pipeline.load import load_batch
@@ -54,6 +55,20 @@ def test_report_is_staged_on_an_object_store(bucket: UPath) -> None:
     assert len(destination.records) == 5
     assert done["complete"]
     assert json.loads((bucket / "report" / "latest.json").read_bytes())["run_id"] == run.run_id
+
+
+def test_attempt_sees_on_an_object_store_that_another_took_over(bucket: UPath) -> None:
+    """What another worker has written since is seen, though an object store's client remembers what it has listed."""
+    first, second = (ReceiptBook(UPath(bucket / "receipts", **bucket.storage_options)) for _ in range(2))
+    first.take_over()
+    assert first.is_newest()
+    assert first.read() == []
+
+    second.take_over()
+    second.write(Receipt(0, 2, "0" * 64))
+
+    assert not first.is_newest()
+    assert first.read() == [Receipt(0, 2, "0" * 64)]
 
 
 def test_expired_runs_are_removed_from_an_object_store(bucket: UPath) -> None:
