@@ -67,7 +67,7 @@ def test_log_lines_name_run_account_and_chunk(server: Airflow) -> None:
     cloud.inject(Fault(FaultKind.DENY, action="ListUsers", account=own, count=None))
     cloud.inject(Fault(FaultKind.THROTTLE, action="POST logs", after=1, retry_after=0))
     cloud.inject(Fault(FaultKind.STATUS, action="POST logs", after=2, status=400, log_type="AWS_Access_Key_Report"))
-    run = server.run(accounts=[own, other], role_name=cloud.aws.role_name, chunk_limit=4_000, in_flight=2)
+    run = server.run(accounts=[own, other], role_name=cloud.aws.role_name, chunk_limit=4_000, in_flight=1)
     extract, load = lines(run, "audit.extract", 0), lines(run, "audit.load", 0)
     [throttled] = [line for line in extract if "AWS throttles" in line["event"]]
     [denied] = [line for line in extract if "denies iam:ListUsers" in line["event"]]
