@@ -90,7 +90,7 @@ def test_values_name_secrets_and_hold_none() -> None:
     }
     assert {(each["secretName"], each["secretKey"]) for each in VALUES["secret"]} <= made
     assert set(re.findall(r"--from-literal=[\w-]+=(\S+)", block("secrets"))) == {
-        *('"$FERNET_KEY"', '"$API_SECRET_KEY"', '"$JWT_SECRET"', '"$DATABASE_URL"'),
+        f'"${{{name}:?}}"' for name in ("FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET", "DATABASE_URL")
     }
 
 
