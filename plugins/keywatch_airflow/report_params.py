@@ -28,8 +28,24 @@ class ReportParams(TypedDict):
     batch_size: int
 
 
-def report_params() -> dict[str, Param]:
-    """Make the form."""
+def report_params(**defaults: object) -> dict[str, Param]:
+    """Make the form.
+
+    Args:
+        defaults: Values that a parameter has unless a run gives another, as a scheduled run does not; by name.
+
+    Raises:
+        ValueError: There is no parameter of that name.
+    """
+    form = _form()
+    if unknown := sorted(defaults.keys() - form.keys()):
+        raise ValueError(f"There is no parameter {', '.join(unknown)}. There are: {', '.join(form)}.")
+    for name, value in defaults.items():
+        form[name].value = value
+    return form
+
+
+def _form() -> dict[str, Param]:
     return {
         "organization": Param(
             default=False,
