@@ -22,8 +22,8 @@ from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 from keywatch_airflow.provider import get_provider_info
 from localcloud import LocalCloud
 from localcloud.airflow_home import airflow_environment, connections
-from localcloud.demo import ORGANIZATION
 from localcloud.demo import main as demo_main
+from localcloud.demo import organization
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def test_ci_runs_every_check() -> None:
 @pytest.fixture(scope="module")
 def default_cloud() -> Any:  # noqa: ANN401 - a generator fixture
     """Start the local cloud as the demo does."""
-    with LocalCloud(seed=ORGANIZATION) as cloud:
+    with LocalCloud(seed=organization()) as cloud:
         yield cloud
 
 

@@ -25,6 +25,8 @@
     │   ├── AuthorizationRefusedError    Log Analytics refuses the signature or the token: key, clock or role
     │   ├── RequestTooLargeError         one request is larger than the service accepts
     │   ├── RequestRefusedError          any other refusal that sending again would meet again
+    │   ├── BadQueryError                a list of keys is asked for in a way that means nothing
+    │   ├── StoreSchemaError             the report store has another schema than this version of Keywatch
     │   ├── IncompleteReportError        the run's verdict: accounts or records are missing
     │   └── CertificateAttentionError    the watch's verdict: a certificate needs somebody
     └── TransientError                 a later try may succeed
@@ -34,6 +36,7 @@
         ├── AwsServiceError              IAM or STS failed on its side
         ├── SessionExpiredError          AWS says that a session is over, though its time is not
         ├── StagingUnavailableError      the staging area cannot be read or written at the moment
+        ├── StoreUnavailableError        the report store cannot be read or written at the moment
         └── ExtractionIncompleteError    some accounts of a batch could not be read this time
 
 Messages say what to do next. They hold no credential, no record and no full access key id.
@@ -220,6 +223,14 @@ class RequestRefusedError(PermanentError):
         self.code = code
 
 
+class BadQueryError(PermanentError):
+    """A list of keys is asked for in a way that means nothing."""
+
+
+class StoreSchemaError(PermanentError):
+    """The report store has another schema than this version of Keywatch knows."""
+
+
 class IncompleteReportError(PermanentError):
     """The run's verdict: accounts were not read, or records not accepted."""
 
@@ -250,6 +261,10 @@ class SessionExpiredError(TransientError):
 
 class StagingUnavailableError(TransientError):
     """The staging area cannot be read or written at the moment: it is full, out of reach, or not for this worker."""
+
+
+class StoreUnavailableError(TransientError):
+    """The report store cannot be read or written at the moment."""
 
 
 class ExtractionIncompleteError(TransientError):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -21,14 +22,14 @@ from localcloud.airflow_home import PROJECT, airflow, airflow_environment, conne
 from localcloud.client import LocalCloud
 from localcloud.comparison import compare
 from localcloud.console import Console, table
-from localcloud.model import OrganizationAccount, Seed
+from localcloud.model import OrganizationAccount, Seed, utc_text
 
 KEYS: Final = "AWS_Access_Key_Report_CL"
 AUDIT: Final = "AWS_Access_Key_Audit_CL"
 OLD_DAYS: Final = 90
 SHOWN: Final = 15
 OLD_KEYS: Final = f"{KEYS} | where KeyAgeDays_d > {OLD_DAYS} | sort by KeyAgeDays_d desc"
-ORGANIZATION: Final = Seed(accounts=14, users=520, denied=1, suspended=1, auditor_key=False)
+HOME: Final = PROJECT / ".airflow" / "demo"
 LINE: Final = 116
 VERDICT: Final = "keywatch.errors.IncompleteReportError: "
 
@@ -43,10 +44,12 @@ def main(argv: list[str]) -> int:
         help="bytes of one request (default: %(default)s)",
     )
     options = parser.parse_args(argv)
-    console, home = Console(), PROJECT / ".airflow" / "demo"
+    console, home = Console(), HOME
     home.mkdir(parents=True, exist_ok=True)
     console.step("Starting the local cloud: AWS and Azure on loopback, with real TLS")
-    with LocalCloud(home / "localcloud", ORGANIZATION) as cloud:
+    for file in home.glob("keywatch_report.db*"):
+        file.unlink()  # the local cloud begins anew, and so does the page
+    with LocalCloud(home / "localcloud", organization()) as cloud:
         console.step(
             f"  an organisation of {len(cloud.aws.organization)} AWS accounts with {len(cloud.users())} users and "
             f"{_key_count(cloud)} access keys, none of which is the audit's own"
@@ -61,6 +64,12 @@ def main(argv: list[str]) -> int:
         console.step("  to the Logs Ingestion API, with assertions signed there too, and a copy to the Data Collector")
         failed = not _run_dag(env, conf, home / "demo.log", console)
         return _report(cloud, console, home / "demo.log", failed=failed)
+
+
+def organization() -> Seed:
+    """Describe the organisation of demo and UI, which is the same all day."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Seed(accounts=14, users=520, denied=1, suspended=1, auditor_key=False, now=utc_text(today))
 
 
 def _run_dag(env: dict[str, str], conf: dict[str, Any], log: Path, console: Console) -> bool:
@@ -123,7 +132,8 @@ def _report(cloud: LocalCloud, console: Console, log: Path, *, failed: bool) -> 
 To look further:
   {_relative(log)}    the whole log of the run
   {_relative(log.parent / "keywatch")}    what the run staged, and its receipts
-  make up                   Airflow's UI with a local cloud behind it; then trigger access_key_report, and ask:
+  make up                   Airflow's UI with these keys on its page *Access keys*, and a local cloud behind it; then
+                            trigger access_key_report, and ask:
   .venv/bin/python -m localcloud query 'AccessKeys() | summarize count() by Status_s, ServiceName_s'"""
     )
     if not (expected and one_to_one and compared):

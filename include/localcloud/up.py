@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
 from localcloud.airflow_home import PROJECT, airflow, airflow_environment, connections
 from localcloud.client import LocalCloud, LocalCloudError
 from localcloud.console import Console
-from localcloud.demo import ORGANIZATION
+from localcloud.demo import HOME as DEMO_HOME
+from localcloud.demo import organization
 from localcloud.standalone import Standalone, port_is_free
 
 STATE = PROJECT / ".airflow" / "localcloud"
@@ -32,7 +35,8 @@ def main(argv: list[str]) -> int:
     console, home = Console(), PROJECT / ".airflow" / "up"
     home.mkdir(parents=True, exist_ok=True)
     console.step("Starting the local cloud: AWS and Azure on loopback, with real TLS")
-    with LocalCloud(STATE, ORGANIZATION) as cloud:
+    shown = _show_demo(home)
+    with LocalCloud(STATE, organization()) as cloud:
         env = airflow_environment(home, {}) | cloud.identity_environment()
         console.step("Preparing Airflow's database and connections")
         if not _prepare(env, home, cloud):
@@ -41,7 +45,7 @@ def main(argv: list[str]) -> int:
         cloud.grant("keywatch", "Reader", "/subscription")  # which the examples want
         with Standalone(env, port=options.port, log=home / "standalone.log") as running:
             console.step("Ready")
-            _print_welcome(running, cloud)
+            _print_welcome(running, cloud, shown=shown)
             _wait(console)
     return 0
 
@@ -83,10 +87,26 @@ def _prepare(env: dict[str, str], home: Path, cloud: LocalCloud) -> bool:
     return True
 
 
-def _print_welcome(running: Standalone, cloud: LocalCloud) -> None:
+def _show_demo(home: Path) -> bool:
+    """Give the page what the last demo found, unless a run of this Airflow has found something since."""
+    demo, shown = (folder / "keywatch_report.db" for folder in (DEMO_HOME, home))
+    if not demo.is_file():
+        return shown.is_file()
+    if not shown.is_file() or shown.stat().st_mtime < demo.stat().st_mtime:
+        for file in home.glob("keywatch_report.db*"):
+            file.unlink()
+        shown.touch(mode=0o600)
+        with contextlib.closing(sqlite3.connect(demo)) as source, contextlib.closing(sqlite3.connect(shown)) as target:
+            source.backup(target)
+    return True
+
+
+def _print_welcome(running: Standalone, cloud: LocalCloud, *, shown: bool) -> None:
+    page = "" if shown else " (empty until a run has ended)"
     print(
         f"""
   Airflow   {running.url}
+  the page  {running.url}/plugin/access-keys{page}
   login     admin
   password  {running.password}
 

@@ -26,6 +26,7 @@ from keywatch.pipeline.transform import transform_batch
 from keywatch_airflow.destinations import destination_hook, get_destination
 from keywatch_airflow.mapped import results_of
 from keywatch_airflow.report_params import ReportParams
+from keywatch_airflow.report_store import report_store_url, report_writer
 from keywatch_airflow.settings import staging, staging_retention
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
     """List the run's accounts in batches, and begin its staging.
 
     Raises:
-        ConfigurationError: A parameter is unknown, accounts need a role and none is named, a destination is none, or
-            Airflow cannot map so many batches.
+        ConfigurationError: A parameter is unknown, accounts need a role and none is named, a destination is none, the
+            report store cannot be where it is, or Airflow cannot map so many batches.
         KeywatchError: There is no account, or AWS cannot be asked for the connection's own.
     """
     _check(params)
@@ -114,6 +115,7 @@ def publish(batches: Iterable[Batch] | None, loaded: object, params: ReportParam
         results_of(loaded),
         _run(run_id),
         _destinations(params, "audit"),
+        report_writer(),
         now=datetime.now(UTC),
         keep=staging_retention(),
     )
@@ -131,8 +133,11 @@ def _check(params: ReportParams) -> None:
         if name not in known:
             guess = "".join(f" Did you mean `{each}`?" for each in get_close_matches(name, known, 1))
             raise ConfigurationError(f"The run has no parameter `{name}`.{guess} It takes: {', '.join(known)}.")
-    if params["copy_conn_id"] == params["destination_conn_id"]:
+    if params["copy_conn_id"] and not params["destination_conn_id"]:
+        raise ConfigurationError("`copy_conn_id` is set without a destination. Give it as `destination_conn_id`.")
+    if params["copy_conn_id"] and params["copy_conn_id"] == params["destination_conn_id"]:
         raise ConfigurationError("`copy_conn_id` is the destination itself. Name another connection, or none.")
+    report_store_url()
     for each in params["exclude"] or []:
         Account(each)
     for conn_id in filter(None, (params["destination_conn_id"], params["copy_conn_id"])):

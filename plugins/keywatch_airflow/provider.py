@@ -35,6 +35,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "7",
                     },
+                    "report_database": {
+                        "description": (
+                            "The file of the page's report store, where tasks and API server share a disk. With any "
+                            "executor but LocalExecutor it is the PostgreSQL of connection keywatch_report instead."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "{AIRFLOW_HOME}/keywatch_report.db",
+                    },
                     "notifier": {
                         "description": "Who is told of what needs somebody: the class of an Airflow notifier.",
                         "version_added": "0.1.0",

@@ -17,7 +17,7 @@ class ReportParams(TypedDict):
     exclude: list[str] | None
     role_name: str | None
     aws_conn_id: str
-    destination_conn_id: str
+    destination_conn_id: str | None
     copy_conn_id: str | None
     lookup: Literal["exact", "report"]
     oldest_report_hours: int
@@ -80,10 +80,10 @@ def _form() -> dict[str, Param]:
         ),
         "destination_conn_id": Param(
             "azure_logs_ingestion_default",
-            type="string",
-            minLength=1,
+            type=["null", "string"],
             title="Destination connection",
-            description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector).",
+            description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector). Empty: "
+            "nowhere but to Airflow's page *Access keys*.",
         ),
         "copy_conn_id": Param(
             None, type=["null", "string"], title="Copy to", description="Another destination that gets the same rows."

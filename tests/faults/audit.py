@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import boto3
@@ -39,6 +40,7 @@ from keywatch.pipeline.publish import publish
 from keywatch.pipeline.tables import TABLES, TableName
 from keywatch.pipeline.transform import transform_batch
 from keywatch.pipeline.verdict import verdict
+from keywatch.report.engine import open_engine, sqlite_url
 from keywatch.staging import StagingPath
 from keywatch.transport import AWS_HOSTS, Transport
 from keywatch.transport.aws import aws_client, use_credentials
@@ -77,6 +79,7 @@ class Audit:
     Attributes:
         cloud: Plays AWS and Azure.
         staging: Opens what the workers share, anew for each try.
+        store: The report store's file.
         to: Which API the records are sent to.
         read_timeout: Seconds that an answer may take.
         clock: The worker's clock.
@@ -86,6 +89,7 @@ class Audit:
 
     cloud: LocalCloud
     staging: Callable[[], StagingPath]
+    store: Path
     to: To = "Logs Ingestion"
     read_timeout: float = 30.0
     clock: Clock = utc_now
@@ -159,7 +163,11 @@ class Audit:
     def _publish(self) -> Published:
         batches, loaded = [self._done["list_accounts"]], [self._done["load"]]
         destinations = [self.destination("audit")]
-        return publish(batches, loaded, self.folder, destinations, now=self.clock(), keep=timedelta(days=7))
+        store = open_engine(sqlite_url(self.store), writing=True)
+        try:
+            return publish(batches, loaded, self.folder, destinations, store, now=self.clock(), keep=timedelta(days=7))
+        finally:
+            store.dispose()
 
     def transport(self) -> Transport:
         """Describe the way to the local cloud."""

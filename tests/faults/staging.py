@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from keywatch.errors import KeywatchError, StagingDamagedError, StagingGoneError, StagingUnavailableError
+from keywatch.errors import (
+    KeywatchError,
+    StagingDamagedError,
+    StagingGoneError,
+    StagingUnavailableError,
+    StoreUnavailableError,
+)
 from keywatch.staging import remove_tree
 from tests.faults.audit import TRIES, Audit, Step
 from tests.faults.case import Case, Ends
@@ -39,6 +45,7 @@ class StagingCase(Case):
         red: Tries that fail.
         words: A part of what the error says.
         counted: Whether copies are counted: not if the receipts are gone too.
+        mend: What a person has to do before a step is cleared.
     """
 
     after: Step
@@ -47,6 +54,7 @@ class StagingCase(Case):
     red: int = 1
     words: str = ""
     counted: bool = True
+    mend: Callable[[Audit], None] | None = None
 
 
 def file_of(audit: Audit, name: str) -> Path:
@@ -59,7 +67,8 @@ def file_of(audit: Audit, name: str) -> Path:
         "records": batch / "records.ndjson",
         "run.json": batch.parent / "run.json",
         "audit rows": batch.parent / "audit.ndjson",
-        "latest report": Path(str(audit.staging())) / "report" / "latest.json",
+        "record of the records": batch / "records.json",
+        "report store": audit.store,
     }[name]
 
 
@@ -99,6 +108,12 @@ def fill(name: str) -> Callable[[Audit], None]:
 def take_run(audit: Audit) -> None:
     """Remove everything of the run, as retention does that is set too short."""
     remove_tree(audit.folder.folder)
+
+
+def cut_store(audit: Audit) -> None:
+    """Leave half of the report store, as a crashed file system does, and have it written again."""
+    cut("report store")(audit)
+    audit.clear("publish")
 
 
 def spoil_receipts(audit: Audit) -> None:
@@ -150,8 +165,20 @@ CASES: Final = (
     _full("extract", "raw rows", "list_accounts"),
     _full("extract", "outcome", "list_accounts"),
     _full("transform", "records", "extract"),
+    _full("transform", "record of the records", "extract"),
     _full("publish", "audit rows", "load"),
-    _full("publish", "latest report", "load"),
+    _refused(
+        "publish",
+        "the report store is no file",
+        StoreUnavailableError,
+        "load",
+        lambda audit: audit.store.mkdir(),
+        how=f"each of {TRIES} tries is in vain",
+        sees="names the file, and says that it cannot be opened",
+        words="unable to open database file",
+        red=TRIES,
+        mend=lambda audit: audit.store.rmdir(),
+    ),
     _refused("transform", "raw rows cut short", DAMAGED, "extract", cut("raw rows"), **RAW_AGAIN),
     _refused("transform", "a byte of the raw rows altered", DAMAGED, "extract", alter("raw rows"), **RAW_AGAIN),
     _refused("transform", "raw rows removed", GONE, "extract", take("raw rows"), **RAW_AGAIN),
@@ -159,6 +186,12 @@ CASES: Final = (
     _refused("load", "records cut short", DAMAGED, "transform", cut("records"), clear="transform"),
     _refused("load", "a byte of the records altered", DAMAGED, "transform", alter("records"), clear="transform"),
     _refused("load", "records removed", GONE, "transform", take("records"), clear="transform"),
+    _refused(
+        "publish", "record of the records cut short", DAMAGED, "load", cut("record of the records"), clear="transform"
+    ),
+    _refused(
+        "publish", "record of the records removed", GONE, "load", take("record of the records"), clear="transform"
+    ),
     _refused("load", "the run's folder removed", GONE, "transform", take_run, **RUN_AGAIN),
     _refused("extract", "run.json cut short", DAMAGED, "list_accounts", cut("run.json"), **RUN_AGAIN),
     _refused("publish", "run.json cut short", DAMAGED, "load", cut("run.json"), **RUN_AGAIN),
@@ -184,15 +217,17 @@ CASES: Final = (
         clear="load",
         red=0,
     ),
-    StagingCase(
-        stage="publish, again",
-        fault="the latest report cut short",
-        ends=Ends.SURVIVED,
-        how="it is written anew",
-        sees="nothing",
-        after="publish",
-        harm=cut("latest report"),
+    _refused(
+        "publish, again",
+        "the report store cut short",
+        StoreUnavailableError,
+        "publish",
+        cut_store,
+        how=f"each of {TRIES} tries is in vain; once the file is removed, it is made anew",
+        sees="names the file; what earlier runs had counted is gone with it",
+        words="malformed",
+        red=TRIES,
+        mend=take("report store"),
         clear="publish",
-        red=0,
     ),
 )

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.faults
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_clock_that_is_off_is_named(case: ClockCase, cloud: LocalCloud, tmp_path: Path) -> None:
     """Who signs with a wrong clock is refused, told so, and delivers everything once the clock is right."""
-    audit = Audit(cloud, lambda: tmp_path, case.to)
+    audit = Audit(cloud, lambda: tmp_path, tmp_path / "report.db", case.to)
     audit.run_until("list_accounts" if case.aws else "transform")
     cloud.set_aws_clock(case.aws)
     audit.clock = lambda: utc_now() + timedelta(seconds=case.worker)

@@ -22,7 +22,7 @@ def test_nothing_is_lost(
 ) -> None:
     """However a service fails, every key is stored in the end, copies are counted, and the error is the right one."""
     staging = s3_staging(cloud, case.read_timeout) if case.target.on_s3 else lambda: tmp_path
-    audit = Audit(cloud, staging, case.target.to, read_timeout=case.read_timeout)
+    audit = Audit(cloud, staging, tmp_path / "report.db", case.target.to, read_timeout=case.read_timeout)
     cloud.inject(case.inject)
 
     if case.ends is Ends.REFUSED:

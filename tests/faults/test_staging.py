@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from keywatch.report.query import KeyQuery
 from localcloud import LocalCloud
 from tests.faults.audit import Audit, Delivered, raised
 from tests.faults.case import Ends
-from tests.faults.staging import CASES, SmallDisk, StagingCase, file_of
+from tests.faults.staging import CASES, SmallDisk, StagingCase
+from tests.keywatch.report.stores import reader_of
 
 pytestmark = pytest.mark.faults
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.faults
 def test_harm_to_a_staged_file_loses_nothing(case: StagingCase, cloud: LocalCloud, tmp_path: Path) -> None:
     """Whatever happens to a staged file, the error names it, and what the error asks for brings every key in."""
     SmallDisk.full_for.clear()
-    audit = Audit(cloud, lambda: SmallDisk(tmp_path))
+    audit = Audit(cloud, lambda: SmallDisk(tmp_path), tmp_path / "report.db")
     audit.run_until(case.after)
     before = sent(cloud)
     case.harm(audit)
@@ -32,6 +33,8 @@ def test_harm_to_a_staged_file_loses_nothing(case: StagingCase, cloud: LocalClou
         assert str(tmp_path) in str(error)
     assert len(audit.failed) == case.red
     SmallDisk.full_for.clear()
+    if case.mend:
+        case.mend(audit)
     if case.clear:
         audit.clear(case.clear)
     published = audit.run()
@@ -41,7 +44,7 @@ def test_harm_to_a_staged_file_loses_nothing(case: StagingCase, cloud: LocalClou
     assert delivered.copies <= (published["perhaps_twice"] if case.counted else published["accepted"])
     if case.clear in ("load", "publish"):
         assert sent(cloud) == before
-    assert json.loads(file_of(audit, "latest report").read_bytes())["complete"] is True
+    assert reader_of(tmp_path).count(KeyQuery()) == published["keys"]
 
 
 def sent(cloud: LocalCloud) -> Counter[str]:

@@ -280,6 +280,7 @@ def test_event_extra_tells_run_and_totals_and_names_no_account() -> None:
     published = Published(
         run_id=RUN_ID,
         complete=False,
+        delivered=True,
         accounts={"ok": 1, "denied": 1},
         keys=7,
         accepted=6,
@@ -292,6 +293,7 @@ def test_event_extra_tells_run_and_totals_and_names_no_account() -> None:
     assert steps.event_extra(published) == {
         "run_id": RUN_ID,
         "complete": False,
+        "delivered": True,
         "accounts": {"ok": 1, "denied": 1},
         "keys": 7,
         "accepted": 6,

@@ -42,6 +42,7 @@ class AccountAudit:
         users: Users seen.
         keys: Keys read.
         rejected: Keys that went to the dead letters.
+        read: Whether its keys were read and are staged as records, delivered or not.
     """
 
     account: AccountRef
@@ -52,6 +53,7 @@ class AccountAudit:
     users: int = 0
     keys: int = 0
     rejected: int = 0
+    read: bool = False
 
     def record(self, run_id: str) -> AuditRecord:
         """Return the account's row. A value that is not there is left out."""
@@ -89,6 +91,7 @@ def reconcile(batches: Iterable[Batch], loaded: Iterable[LoadedBatch], run: RunF
 
     Raises:
         StagingGoneError: The run's files have been removed.
+        StagingDamagedError: What is said of a batch's records cannot be read.
     """
     delivered = {batch["number"]: batch for batch in loaded}
     listed_at = run.listed_at()
@@ -97,15 +100,20 @@ def reconcile(batches: Iterable[Batch], loaded: Iterable[LoadedBatch], run: RunF
         for each in run.skipped()
     ]
     return skipped + [
-        _audit(account, batch, delivered.get(batch["number"]), folder)
-        for batch in batches
-        for folder in [run.batch(batch["number"])]
-        for account in batch["accounts"]
+        each for batch in batches for each in _audits(batch, delivered.get(batch["number"]), run.batch(batch["number"]))
     ]
 
 
-def _audit(account: AccountRef, batch: Batch, loaded: LoadedBatch | None, folder: BatchFolder[Any]) -> AccountAudit:
-    outcome = folder.outcome(account["id"])
+def _audits(batch: Batch, loaded: LoadedBatch | None, folder: BatchFolder[Any]) -> list[AccountAudit]:
+    staged = folder.transformed() is not None
+    return [
+        _audit(account, batch, loaded, folder.outcome(account["id"]), staged=staged) for account in batch["accounts"]
+    ]
+
+
+def _audit(
+    account: AccountRef, batch: Batch, loaded: LoadedBatch | None, outcome: AccountOutcome | None, *, staged: bool
+) -> AccountAudit:
     rejected = loaded["rejected"].get(account["id"], 0) if loaded else 0
     status, reason = _status(outcome, batch["number"], rejected, delivered=loaded is not None)
     return AccountAudit(
@@ -117,6 +125,7 @@ def _audit(account: AccountRef, batch: Batch, loaded: LoadedBatch | None, folder
         keys=outcome["keys"] if outcome else 0,
         rejected=rejected,
         snapshot_time=outcome["snapshot_time"] if outcome else batch["listed_at"],
+        read=staged and outcome is not None and outcome["status"] in ("ok", "partial"),
     )
 
 

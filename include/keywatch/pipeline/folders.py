@@ -4,9 +4,9 @@
 <staging>/runs/<run>/batch-0003/raw/<account>.ndjson   raw rows of one account
 <staging>/runs/<run>/batch-0003/raw/<account>.json     how its reading ended
 <staging>/runs/<run>/batch-0003/records.ndjson         the batch's records
+<staging>/runs/<run>/batch-0003/records.json           that they are all there, and their SHA-256
 <staging>/runs/<run>/batch-0003/receipts/<id>/        what one destination has accepted of them
 <staging>/dead-letters/<run>/                          rejected records with reasons; kept until you remove them
-<staging>/report/                                      what the pages show
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 from keywatch.errors import StagingDamagedError, StagingGoneError, StagingUnavailableError
 from keywatch.log_analytics.destination import Destination
 from keywatch.log_analytics.receipts import ReceiptBook
-from keywatch.pipeline.manifests import AccountOutcome, SkippedAccount
+from keywatch.pipeline.manifests import AccountOutcome, SkippedAccount, TransformedBatch
 from keywatch.staging import (
     LineWriter,
     StagingPath,
@@ -70,6 +70,28 @@ class BatchFolder(Generic[P]):
     def records(self) -> P:
         """The batch's records."""
         return self.folder / "records.ndjson"
+
+    def transformed(self) -> TransformedBatch | None:
+        """Return what was made of the batch's raw rows; None if that has not ended.
+
+        Raises:
+            StagingDamagedError: Its file is not what was written.
+        """
+        try:
+            return TransformedBatch(**read_json(self._transformed_path))  # type: ignore[typeddict-item,no-any-return]
+        except StagingGoneError:
+            return None
+
+    def write_transformed(self, transformed: TransformedBatch | None) -> None:
+        """Keep what was made of the batch's raw rows; None before they are made anew."""
+        if transformed is None:
+            remove(self._transformed_path)
+        else:
+            write_json(self._transformed_path, transformed)
+
+    @property
+    def _transformed_path(self) -> P:
+        return self.folder / "records.json"
 
     def receipts(self, destination: Destination) -> ReceiptBook:
         """Open the receipts that a destination gave for the batch's records."""

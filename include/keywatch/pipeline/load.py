@@ -30,7 +30,7 @@ def load_batch(
     Args:
         transformed: The batch.
         run: The run's folder.
-        destinations: The tables of access keys, at least one.
+        destinations: The tables of access keys; without one there is nothing to do.
         limit: The most bytes of a request before compression; None means what suits the destination.
         in_flight: Requests at the same time.
 
@@ -62,12 +62,12 @@ def load_batch(
         rejected = _largest(rejected, letters.by_account)
     return LoadedBatch(
         number=transformed["number"],
-        accepted=min(each.accepted + each.accepted_before for each in done),
+        accepted=min((each.accepted + each.accepted_before for each in done), default=transformed["count"]),
         rejected=_sum(transformed["rejected"], rejected),
         perhaps_twice=sum(each.perhaps_twice for each in done),
         chunks=sum(each.chunks for each in done),
         sent_bytes=sum(each.sent_bytes for each in done),
-        largest=max(each.largest for each in done),
+        largest=max((each.largest for each in done), default=0),
     )
 
 

@@ -55,10 +55,11 @@ class LoadedBatch(TypedDict):
 
 
 class Published(TypedDict):
-    """How a run ended: accounts by status, totals, and the first problems by name."""
+    """How a run ended: accounts by status, totals, the first problems by name, and whether it had a destination."""
 
     run_id: str
     complete: bool
+    delivered: bool
     accounts: dict[str, int]
     keys: int
     accepted: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keywatch.log_analytics.chunk import Rejected
 from keywatch.log_analytics.delivery import deliver
@@ -15,8 +15,12 @@ from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.audit import AccountAudit, reconcile
 from keywatch.pipeline.folders import RunFolder, remove_expired_runs
 from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
-from keywatch.report.store import write_report
-from keywatch.staging import encode, line_writer
+from keywatch.report.outcome import AccountOutcome, RunOutcome
+from keywatch.report.write import write_run
+from keywatch.staging import check_file, encode, gone, line_writer, read_lines
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ def publish(
     loaded: Iterable[LoadedBatch],
     run: RunFolder[Any],
     destinations: Sequence[Destination],
+    store: Engine,
     *,
     now: datetime,
     keep: timedelta,
@@ -38,20 +43,22 @@ def publish(
         batches: What the run set out to audit.
         loaded: The batches that were delivered.
         run: The run's folder.
-        destinations: The audit tables.
+        destinations: The audit tables; none is fine.
+        store: The report store, for writing.
         now: UTC.
         keep: How long a run's staged files are kept.
 
     Raises:
         StagingGoneError: The run's files have been removed, so nothing can be said of it any more.
+        StoreUnavailableError: The report store cannot be written; another try delivers no audit row twice.
+        StoreSchemaError: A later version has written the store.
         KeywatchError: The audit rows could not be delivered.
     """
-    loaded = list(loaded)
+    batches, loaded = list(batches), list(loaded)
     audits = reconcile(batches, loaded, run)
     _deliver(audits, run, destinations)
-    published = _summary(audits, loaded, run.run_id)
-    records = [audit.record(run.run_id) for audit in audits]
-    write_report(run.staging, run.name, {**published, "listed_at": run.listed_at()}, records, now)
+    published = _summary(audits, loaded, run.run_id, delivered=bool(destinations))
+    write_run(store, _outcome(audits, published, run, now), _records(batches, loaded, run))
     for name in remove_expired_runs(run, keep, now):
         log.info("Removed the staged files of %s", name)
     return published
@@ -71,11 +78,48 @@ def _deliver(audits: list[AccountAudit], run: RunFolder[Any], destinations: Sequ
             deliver(path, ReceiptBook.of(run.folder / "audit-receipts", destination), destination, reject=reject)
 
 
-def _summary(audits: list[AccountAudit], loaded: list[LoadedBatch], run_id: str) -> Published:
+def _outcome(audits: list[AccountAudit], published: Published, run: RunFolder[Any], now: datetime) -> RunOutcome:
+    return RunOutcome(
+        run_id=run.run_id,
+        listed_at=datetime.fromisoformat(run.listed_at()),
+        published_at=now,
+        complete=published["complete"],
+        keys=published["keys"],
+        accounts=[
+            AccountOutcome(
+                id=audit.account["id"],
+                name=audit.account["name"],
+                status=audit.status,
+                action=audit.action,
+                reason=audit.reason,
+                users=audit.users,
+                keys=audit.keys,
+                rejected=audit.rejected,
+                read_at=datetime.fromisoformat(audit.snapshot_time) if audit.read else None,
+            )
+            for audit in audits
+        ],
+    )
+
+
+def _records(batches: list[Batch], loaded: list[LoadedBatch], run: RunFolder[Any]) -> Iterator[bytes]:
+    """Yield every staged record, delivered or not: the page shows what was read even if it reached no table."""
+    delivered = {batch["number"] for batch in loaded}
+    for batch in batches:
+        folder = run.batch(batch["number"])
+        if transformed := folder.transformed():
+            check_file(folder.records, transformed["sha256"])
+            yield from read_lines(folder.records)
+        elif batch["number"] in delivered:
+            raise gone(folder.records)
+
+
+def _summary(audits: list[AccountAudit], loaded: list[LoadedBatch], run_id: str, *, delivered: bool) -> Published:
     problems = [audit.problem() for audit in audits if audit.status not in ("ok", "skipped")]
     return Published(
         run_id=run_id,
         complete=not problems,
+        delivered=delivered,
         accounts=dict(Counter(audit.status for audit in audits)),
         keys=sum(audit.keys for audit in audits),
         accepted=sum(batch["accepted"] for batch in loaded),

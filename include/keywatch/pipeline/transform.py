@@ -34,6 +34,7 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
     batch = extracted["batch"]
     folder = run.batch(batch["number"])
     progress = Progress(log, "Transformed")
+    folder.write_transformed(None)
     with (
         run.dead_letters(f"batch-{batch['number']:04d}-transform") as rejected,
         line_writer(folder.records) as records,
@@ -45,13 +46,15 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
                 records.write(record)
                 progress.tick(records=records.count)
     metrics.count(metrics.RECORDS_MALFORMED, sum(rejected.by_account.values()))
-    return TransformedBatch(
+    transformed = TransformedBatch(
         number=batch["number"],
         path=str(folder.records),
         count=records.count,
         sha256=records.sha256,
         rejected=rejected.by_account,
     )
+    folder.write_transformed(transformed)
+    return transformed
 
 
 def _in_lasting_order(folder: BatchFolder[Any], batch: Batch) -> list[AccountOutcome]:

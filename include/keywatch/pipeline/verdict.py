@@ -22,11 +22,22 @@ def verdict(published: Published | None) -> str:
         )
     counted = ", ".join(f"{count} {status}" for status, count in sorted(published["accounts"].items()))
     if published["complete"]:
-        return f"Complete: accounts: {counted}; {published['accepted']} keys delivered."
+        return f"Complete: accounts: {counted}; {_keys(published)}."
     more = [f"... and {published['more_problems']} more, in AWS_Access_Key_Audit_CL"] * bool(published["more_problems"])
     summary = (
-        f"The report is incomplete (accounts: {counted}; {published['accepted']} keys delivered, "
-        f"{published['rejected']} rejected). {'Everything else was delivered. ' * bool(published['accepted'])}"
+        f"The report is incomplete (accounts: {counted}; {_keys(published)}, {published['rejected']} rejected). "
+        f"{_rest(published)}"
         "What is missing:"
     )
     raise IncompleteReportError("\n".join([summary, *published["problems"], *more]))
+
+
+def _keys(published: Published) -> str:
+    where = "delivered" if published["delivered"] else "on the page, and nowhere else, for the run has no destination"
+    return f"{published['accepted']} keys {where}"
+
+
+def _rest(published: Published) -> str:
+    if not published["accepted"]:
+        return ""
+    return f"Everything else {'was delivered' if published['delivered'] else 'is on the page'}. "

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -18,8 +18,10 @@ from keywatch.pipeline.load import load_batch
 from keywatch.pipeline.manifests import ExtractedBatch
 from keywatch.pipeline.publish import publish
 from keywatch.pipeline.transform import transform_batch
+from keywatch.report.query import KeyQuery
 from tests.keywatch.fakes import MemoryDestination
 from tests.keywatch.pipeline.staged import ACCOUNTS, batch_of, begun, raw_row, stage_account
+from tests.keywatch.report.stores import reader_of, store_in
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -41,7 +43,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[UPath]:
     server.stop()
 
 
-def test_report_is_staged_on_an_object_store(bucket: UPath) -> None:
+def test_report_is_staged_on_an_object_store(bucket: UPath, tmp_path: Path) -> None:
     """Transform, load twice and publish work where folders exist only through their files."""
     run: RunFolder[UPath] = begun(bucket)  # type: ignore[arg-type, assignment]
     stage_account(run, ACCOUNTS[0], [raw_row(ACCOUNTS[0], f"user{n}") for n in range(5)])  # type: ignore[arg-type]
@@ -49,12 +51,12 @@ def test_report_is_staged_on_an_object_store(bucket: UPath) -> None:
 
     transformed = transform_batch(ExtractedBatch(batch=batch, keys=5), run)
     first, second = (load_batch(transformed, run, [destination]) for _ in range(2))
-    done = publish([batch], [second], run, [MemoryDestination()], now=NOW, keep=timedelta(7))
+    done = publish([batch], [second], run, [MemoryDestination()], store_in(tmp_path), now=NOW, keep=timedelta(7))
 
     assert (first["accepted"], second["accepted"], second["chunks"]) == (5, 5, 0)
     assert len(destination.records) == 5
     assert done["complete"]
-    assert json.loads((bucket / "report" / "latest.json").read_bytes())["run_id"] == run.run_id
+    assert reader_of(tmp_path).count(KeyQuery()) == 5
 
 
 def test_attempt_sees_on_an_object_store_that_another_took_over(bucket: UPath) -> None:

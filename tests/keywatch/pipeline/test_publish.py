@@ -10,10 +10,12 @@ import pytest
 
 from keywatch.errors import IncompleteReportError, StagingGoneError, UnreachableError
 from keywatch.pipeline.folders import RunFolder
-from keywatch.pipeline.manifests import Batch, LoadedBatch, Published, SkippedAccount
+from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Published, SkippedAccount
 from keywatch.pipeline.publish import publish
+from keywatch.pipeline.transform import transform_batch
 from keywatch.pipeline.verdict import verdict
-from keywatch.staging import read_json, remove_tree
+from keywatch.report.query import KeyQuery
+from keywatch.staging import remove_tree
 from tests.expected import record_id
 from tests.keywatch.fakes import MemoryDestination
 from tests.keywatch.pipeline.staged import (
@@ -27,6 +29,7 @@ from tests.keywatch.pipeline.staged import (
     raw_row,
     stage_account,
 )
+from tests.keywatch.report.stores import reader_of, store_in
 
 ONE, TWO, THREE = ACCOUNTS
 NOW = datetime(2024, 3, 1, 0, 5, tzinfo=UTC)
@@ -45,7 +48,10 @@ def published(
 ) -> tuple[Published, dict[str, dict[str, Any]]]:
     """Publish; give the result, and the audit rows by account."""
     destination = destination or MemoryDestination(100_000)
-    result = publish(batches, done, run, [destination], now=NOW, keep=timedelta(days=7))
+    for each in done:
+        [batch] = [batch for batch in batches if batch["number"] == each["number"]]
+        transform_batch(ExtractedBatch(batch=batch, keys=0), run)
+    result = publish(batches, done, run, [destination], store_in(run.staging), now=NOW, keep=timedelta(days=7))
     return result, {row["account_number"]: row for row in destination.records}
 
 
@@ -56,6 +62,7 @@ def test_publish_of_a_complete_run(run: RunFolder[Path]) -> None:
     assert result == {
         "run_id": RUN_ID,
         "complete": True,
+        "delivered": True,
         "accounts": {"ok": 1},
         "keys": 2,
         "accepted": 2,
@@ -196,13 +203,30 @@ def test_publish_puts_a_row_that_fits_nowhere_aside(run: RunFolder[Path]) -> Non
 
 
 def test_publish_writes_the_report_store(run: RunFolder[Path]) -> None:
-    """The pages' document says what the run's result says, and holds every account's row."""
-    result, rows = published(run, [batch_of(ONE)], [loaded(accepted=2)])
+    """The page gets every key that was read, and how the run and each account ended."""
+    stage_account(run, TWO, [], status="denied", action="iam:ListUsers", reason="no")
+    published(run, [batch_of(ONE, TWO)], [loaded(accepted=2)])
 
-    latest = read_json(run.staging / "report" / "latest.json")
-    assert latest == read_json(run.staging / "report" / "runs" / f"{run.name}.json")
-    times = {"listed_at": run.listed_at(), "published_at": "2024-03-01T00:05:00+00:00"}
-    assert latest == {**result, **times, "audit": list(rows.values())}
+    reader = reader_of(run.staging)
+    overview = reader.overview()
+    assert overview is not None
+    assert (overview.run.run_id, overview.run.complete, overview.run.keys) == (RUN_ID, False, 2)
+    assert overview.run.accounts == {"ok": 1, "denied": 1}
+    assert sorted(row.user_name for row in reader.keys(KeyQuery()).rows) == ["alice", "bob"]
+    [denied] = overview.not_read
+    assert (denied.id, denied.name, denied.action, denied.read_at) == (TWO, f"name-{TWO}", "iam:ListUsers", None)
+
+
+def test_publish_shows_what_was_read_but_not_delivered(run: RunFolder[Path]) -> None:
+    """Keys that reached no table are on the page all the same, and their account is marked as failed."""
+    transform_batch(ExtractedBatch(batch=batch_of(ONE), keys=2), run)
+
+    published(run, [batch_of(ONE)], [])
+
+    account = reader_of(run.staging).account(ONE)
+    assert account is not None
+    assert (account.status, account.figures.keys) == ("failed", 2)
+    assert account.read_at == datetime.fromisoformat(SNAPSHOT)
 
 
 def test_publish_of_an_older_run_leaves_the_latest_report(run: RunFolder[Path]) -> None:
@@ -212,7 +236,9 @@ def test_publish_of_an_older_run_leaves_the_latest_report(run: RunFolder[Path]) 
 
     published(older, [batch_of(ONE)], [])
 
-    assert read_json(run.staging / "report" / "latest.json")["run_id"] == run.run_id
+    overview = reader_of(run.staging).overview()
+    assert overview is not None
+    assert (overview.run.run_id, overview.figures.keys) == (run.run_id, 2)
 
 
 def test_publish_of_a_removed_run_says_so(run: RunFolder[Path]) -> None:
@@ -221,7 +247,7 @@ def test_publish_of_a_removed_run_says_so(run: RunFolder[Path]) -> None:
     destination = MemoryDestination()
 
     with pytest.raises(StagingGoneError):
-        publish([batch_of(ONE)], [], run, [destination], now=NOW, keep=timedelta(7))
+        publish([batch_of(ONE)], [], run, [destination], store_in(run.staging), now=NOW, keep=timedelta(7))
 
     assert destination.calls == 0
     assert not run.folder.exists()
@@ -231,7 +257,7 @@ def test_publish_removes_expired_runs_only(run: RunFolder[Path]) -> None:
     """Publishing cleans up after older runs, never after itself."""
     old = begun(run.staging, "old", "2024-02-01T00:00:00Z")
 
-    publish([batch_of(ONE)], [], run, [MemoryDestination()], now=NOW, keep=timedelta(0))
+    publish([batch_of(ONE)], [], run, [MemoryDestination()], store_in(run.staging), now=NOW, keep=timedelta(0))
 
     assert not old.folder.exists()
     assert run.batch(0).outcome(ONE) is not None

@@ -26,6 +26,7 @@ from keywatch.pipeline.verdict import verdict
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows, stored
 from tests.keywatch.reach import collector, iam_client, sts_client
+from tests.keywatch.report.stores import store_in
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -45,6 +46,7 @@ class Report:
         self._sts = sts_client(session, cloud)
         self._run = RunFolder(staging, RUN_ID)
         self._now = datetime.now(UTC)
+        self.store = store_in(staging)
 
     def run(self, attempts: int = 3) -> Published:
         """Make every step, each account in a batch of its own."""
@@ -56,7 +58,7 @@ class Report:
             extracted = extract_batch(batch, self._run.batch(batch["number"]), self._connect, Reading(concurrency=4))
             loaded.append(load_batch(transform_batch(extracted, self._run), self._run, [keys], limit=LIMIT))
         audit = collector(self.cloud, TABLES["audit"].name)
-        return publish(batches, loaded, self._run, [audit], now=self._now, keep=timedelta(days=7))
+        return publish(batches, loaded, self._run, [audit], self.store, now=self._now, keep=timedelta(days=7))
 
     def expected(self) -> list[dict[str, Any]]:
         """Work out the rows that have to be stored, of every account that was read."""

@@ -1,0 +1,101 @@
+"""The store's answers for the page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, select
+
+from keywatch.report.engine import speaking_of
+from keywatch.report.migrate import check_schema
+from keywatch.report.model import AccountPage, AccountRun, AccountState, Choices, KeyPage, KeyRow, Overview
+from keywatch.report.query import Cursor, KeyQuery
+from keywatch.report.read_accounts import read_account, read_account_runs, read_accounts
+from keywatch.report.read_keys import count_keys, read_keys, stream_keys
+from keywatch.report.read_overview import read_choices, read_overview
+from keywatch.report.schema import runs
+
+
+class ReportReader:
+    """Reads the store. Every method raises as follows.
+
+    Args:
+        engine: For reading.
+
+    Raises:
+        StoreSchemaError: The store has another schema than this version needs.
+        StoreUnavailableError: It cannot be read.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def overview(self) -> Overview | None:
+        """Return the page at a glance; None if no run has been written yet."""
+        with self._reading() as connection:
+            return read_overview(connection) if connection else None
+
+    def keys(self, query: KeyQuery, cursor: Cursor | None = None, limit: int = 50) -> KeyPage:
+        """Return one page of a list.
+
+        Args:
+            query: Which keys, in which order.
+            cursor: Where the page begins or ends, of a list in this order; None for the first.
+            limit: The most rows.
+        """
+        with self._reading() as connection:
+            return read_keys(connection, query, _now(connection), cursor, limit) if connection else KeyPage(())
+
+    def count(self, query: KeyQuery, most: int = 10_000) -> int:
+        """Count a list, up to one more than `most`."""
+        with self._reading() as connection:
+            return count_keys(connection, query, _now(connection), most) if connection else 0
+
+    def export(self, query: KeyQuery) -> Iterator[KeyRow]:
+        """Yield a whole list, as it was at one moment, in constant memory."""
+        with self._reading() as connection:
+            if connection:
+                yield from stream_keys(connection, query, _now(connection))
+
+    def choices(self) -> Choices:
+        """Return what a list can be filtered by."""
+        with self._reading() as connection:
+            return read_choices(connection) if connection else Choices()
+
+    def accounts(self, search: str = "", status: str | None = None, page: int = 1) -> AccountPage:
+        """Return one page of the accounts, those that need somebody first.
+
+        Args:
+            search: Part of a name or a number.
+            status: Only those that ended so.
+            page: From 1; one that is too high is the last.
+        """
+        with self._reading() as connection:
+            return read_accounts(connection, search, status, page) if connection else AccountPage((), 1, 1, 0)
+
+    def account(self, account_id: str) -> AccountState | None:
+        """Return one account; None if no run has had it."""
+        with self._reading() as connection:
+            return read_account(connection, account_id) if connection else None
+
+    def account_runs(self, account_id: str, limit: int = 30) -> tuple[AccountRun, ...]:
+        """Return how an account ended in its last runs, newest first."""
+        with self._reading() as connection:
+            return read_account_runs(connection, account_id, limit) if connection else ()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection | None]:
+        """Open a transaction that reads; None if there is no store yet."""
+        file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        if file and not Path(file).is_file():
+            yield None
+            return
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            yield connection if check_schema(connection) else None
+
+
+def _now(connection: Connection) -> int:
+    """Return the moment to which ages are counted: when the newest run listed its accounts, in seconds."""
+    return int(connection.scalar(select(func.max(runs.c.listed_at))) or 0)

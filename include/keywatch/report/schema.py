@@ -1,0 +1,150 @@
+"""The store's tables. Every moment is a number of seconds since 1970, UTC: it sorts alike in every database.
+
+What never happened is 0, and so before all else. A key whose creation no API tells has `UNKNOWN`, so that it is not
+taken for an old one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, String, Table, false
+
+metadata = MetaData()
+
+UNKNOWN: Final = 253_402_300_799
+"""The last second of the year 9999."""
+
+runs: Final = Table(
+    "run",
+    metadata,
+    Column("run_id", String(250), primary_key=True),
+    Column("listed_at", BigInteger, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("keys", Integer, nullable=False),
+    Index("run_by_time", "listed_at"),
+)
+
+FIGURES: Final = (
+    "keys",
+    "active",
+    "old",
+    "old_active",
+    "unused",
+    "unused_active",
+    "never_used",
+    "never_used_active",
+    "root",
+    "users",
+    "users_with_two_active",
+)
+"""The counts of an account, by the names that `keywatch.report.model.KeyFigures` gives them."""
+
+accounts: Final = Table(
+    "account",
+    metadata,
+    Column("account_id", String(12), primary_key=True),
+    Column("name", String),
+    Column("status", String(10), nullable=False),
+    Column("action", String),
+    Column("reason", String),
+    Column("run_id", String(250), nullable=False),
+    Column("listed_at", BigInteger, nullable=False),
+    Column("read_at", BigInteger, nullable=False),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in FIGURES),
+)
+
+account_runs: Final = Table(
+    "account_run",
+    metadata,
+    Column("account_id", String(12), primary_key=True),
+    Column("listed_at", BigInteger, primary_key=True),
+    Column("run_id", String(250), nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("action", String),
+    Column("reason", String),
+    Column("users", Integer, nullable=False),
+    Column("keys", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+)
+
+keys: Final = Table(
+    "access_key",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("key_id", String(27), nullable=False, unique=True),
+    Column("access_key_id", String(16)),
+    Column("account_id", String(12), nullable=False),
+    Column("user_name", String, nullable=False),
+    Column("user_arn", String, nullable=False),
+    Column("status", String(10)),
+    Column("created", BigInteger, nullable=False),
+    Column("last_used", BigInteger, nullable=False),
+    Column("last_activity", BigInteger, nullable=False),
+    Column("service", String),
+    Column("region", String),
+    Column("source", String(10), nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False, server_default="0"),
+    Column("two_active", Boolean, nullable=False, server_default=false()),
+)
+
+FILTERED: Final = (
+    "deleted",
+    "status",
+    "two_active",
+    "created",
+    "last_used",
+    "last_activity",
+    "service",
+    "region",
+    "account_id",
+    "user_name",
+)
+"""What a list filters by. An index that sorts has all of it too, so that what does not match is passed over in it."""
+
+SORTED: Final = {"age": "created", "last_used": "last_used", "user": "user_name", "account": "account_id"}
+
+for _name, _column in SORTED.items():
+    _filtered = (each for each in FILTERED if each != _column)
+    Index(f"access_key_by_{_name}", *(keys.c[each] for each in (_column, "id", *_filtered)))
+Index("access_key_by_id", keys.c.access_key_id)
+Index("access_key_by_name", keys.c.user_name)
+Index("access_key_by_arn", keys.c.user_arn, keys.c.status, keys.c.deleted)
+
+days: Final = Table(
+    "day",
+    metadata,
+    Column("day", Date, primary_key=True),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in FIGURES),
+    Column("accounts_read", Integer, nullable=False),
+    Column("accounts_not_read", Integer, nullable=False),
+    Column("accounts_skipped", Integer, nullable=False),
+)
+
+bars: Final = Table(
+    "bar",
+    metadata,
+    Column("chart", String(20), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("label", String, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+
+def seconds(when: datetime | None) -> int:
+    """Write a moment as the store keeps it."""
+    return 0 if when is None else int(when.timestamp())
+
+
+def moment(value: int) -> datetime | None:
+    """Read a moment that may never have been."""
+    return known_moment(value) if value else None
+
+
+def known_moment(value: int) -> datetime:
+    """Read a moment that is always there."""
+    return datetime.fromtimestamp(value, UTC)

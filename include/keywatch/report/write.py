@@ -1,0 +1,137 @@
+"""A run's result into the store, in one transaction: keys, accounts, and everything that the page counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, func, select
+
+from keywatch.progress import Progress
+from keywatch.report.count import count_everything
+from keywatch.report.engine import speaking_of
+from keywatch.report.migrate import migrate
+from keywatch.report.outcome import RunOutcome
+from keywatch.report.rows import key_rows
+from keywatch.report.schema import account_runs, accounts, keys, runs, seconds
+from keywatch.report.upsert import upsert
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ROWS_AT_ONCE: Final = 5_000
+
+LEFT_AFTER: Final = timedelta(days=30)
+"""An account that no run has listed for so long has left: its keys count as deleted."""
+
+KEPT: Final = timedelta(days=400)
+"""How long runs and deleted keys are remembered."""
+
+ENDINGS_KEPT: Final = timedelta(days=90)
+"""How long it is remembered how each account ended in each run."""
+
+
+def write_run(engine: Engine, run: RunOutcome, records: Iterable[bytes]) -> None:
+    """Migrate the store if need be, and write what a run found. Writing the same run again changes nothing.
+
+    A key that an account with status ok no longer has is marked as deleted. An account that was not read keeps its
+    keys as they were last seen. What is known from a later run stays.
+
+    Args:
+        engine: For writing.
+        run: How the run and its accounts ended.
+        records: Staged records, each as JSON; read once, a few thousand in memory at a time.
+
+    Raises:
+        StoreSchemaError: The store is a later version's.
+        StoreUnavailableError: It cannot be written; nothing of the run is in it then.
+        StagingDamagedError: A line is no record.
+    """
+    with speaking_of(engine):
+        migrate(engine)
+        with engine.begin() as connection:
+            _write_keys(connection, key_rows(records, seconds(run.listed_at)))
+            _mark_deleted(connection, run)
+            _write_accounts(connection, run)
+            newest = _write_run(connection, run)
+            _forget(connection, newest)
+            count_everything(connection, newest)
+
+
+def _write_keys(connection: Connection, rows: Iterator[dict[str, Any]]) -> None:
+    progress, count = Progress(log, "Stored"), 0
+    for some in _chunks(rows, ROWS_AT_ONCE):
+        upsert(connection, keys, some, key=["key_id"], since="last_seen", first=["first_seen"])
+        count += len(some)
+        progress.tick(keys=count)
+
+
+def _mark_deleted(connection: Connection, run: RunOutcome) -> None:
+    """Mark what an account no longer has. Whatever this run saw, it saw after it had listed its accounts."""
+    listed_at = seconds(run.listed_at)
+    for some in _chunks((each.id for each in run.accounts if each.status == "ok"), 500):
+        gone = keys.c.account_id.in_(some) & (keys.c.last_seen < listed_at) & (keys.c.deleted == 0)
+        connection.execute(keys.update().where(gone).values(deleted=listed_at))
+
+
+def _write_accounts(connection: Connection, run: RunOutcome) -> None:
+    listed_at = seconds(run.listed_at)
+    for some in _chunks(run.accounts, ROWS_AT_ONCE):
+        ends = [
+            {
+                "account_id": each.id,
+                "listed_at": listed_at,
+                "run_id": run.run_id,
+                "status": each.status,
+                "action": each.action,
+                "reason": each.reason,
+            }
+            for each in some
+        ]
+        states = [
+            {**end, "name": each.name, "read_at": seconds(each.read_at)} for end, each in zip(ends, some, strict=True)
+        ]
+        counts = [
+            {**end, "users": each.users, "keys": each.keys, "rejected": each.rejected}
+            for end, each in zip(ends, some, strict=True)
+        ]
+        upsert(connection, accounts, states, key=["account_id"], since="listed_at", largest=["read_at"], known=["name"])
+        upsert(connection, account_runs, counts, key=["account_id", "listed_at"])
+
+
+def _write_run(connection: Connection, run: RunOutcome) -> int:
+    """Write the run itself, and return when the newest run listed its accounts, in seconds."""
+    row = {
+        "run_id": run.run_id,
+        "listed_at": seconds(run.listed_at),
+        "published_at": seconds(run.published_at),
+        "complete": run.complete,
+        "keys": run.keys,
+    }
+    upsert(connection, runs, [row], key=["run_id"])
+    return int(connection.scalar(select(func.max(runs.c.listed_at))) or 0)
+
+
+def _forget(connection: Connection, now: int) -> None:
+    """Let accounts go that have left, and what is too old to be of use."""
+    left = select(accounts.c.account_id).where(accounts.c.listed_at < now - _seconds(LEFT_AFTER))
+    connection.execute(keys.update().where(keys.c.account_id.in_(left), keys.c.deleted == 0).values(deleted=now))
+    oldest = now - _seconds(KEPT)
+    connection.execute(keys.delete().where(keys.c.deleted > 0, keys.c.deleted < oldest))
+    connection.execute(accounts.delete().where(accounts.c.listed_at < oldest))
+    connection.execute(runs.delete().where(runs.c.listed_at < oldest))
+    connection.execute(account_runs.delete().where(account_runs.c.listed_at < now - _seconds(ENDINGS_KEPT)))
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while some := list(islice(iterator, size)):
+        yield some

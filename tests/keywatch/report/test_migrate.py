@@ -1,0 +1,111 @@
+"""The store's schema, and how it changes."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, column, table, text
+
+from keywatch.errors import StoreSchemaError
+from keywatch.report.migrate import migrate
+from keywatch.report.query import KeyQuery
+from keywatch.report.read import ReportReader
+from keywatch.report.schema import FIGURES, metadata
+from tests.keywatch.report.found import NOW, ONE, denied, record, write
+
+OLD_KEY = {
+    "key_id": "k" + "A" * 26,
+    "access_key_id": "AKIA...OLD1",
+    "account_id": ONE,
+    "user_name": "alice",
+    "user_arn": f"arn:aws:iam::{ONE}:user/alice",
+    "status": "Active",
+    "created": 1_700_000_000,
+    "last_used": 0,
+    "last_activity": 1_700_000_000,
+    "source": "exact",
+    "first_seen": 1_750_000_000,
+    "last_seen": 1_750_000_000,
+}
+
+
+def test_migrations_make_the_schema(store: Engine) -> None:
+    """What the migrations make, one after another, is what the code reads and writes."""
+    migrate(store)
+
+    with store.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_store_of_the_previous_schema_is_migrated_by_the_next_run(store: Engine, reader: ReportReader) -> None:
+    """The next run brings a store up to date, and nothing that was in it is lost."""
+    migrate(store, "0001")
+    second = {**OLD_KEY, "key_id": "k" + "B" * 26, "access_key_id": "AKIA...OLD2"}
+    inserted = table("access_key", *map(column, OLD_KEY)).insert()
+    with store.begin() as connection:
+        connection.execute(inserted, [OLD_KEY, second])
+        connection.execute(text("INSERT INTO day (day, keys, accounts_read, accounts_not_read, accounts_skipped) "
+                                "VALUES ('2026-11-20', 77, 1, 0, 0)"))  # fmt: skip
+    with pytest.raises(StoreSchemaError, match=r"has schema 0001.*next run of access_key_report migrates it"):
+        reader.keys(KeyQuery())
+
+    write(store, [], denied(ONE))
+
+    rows = reader.keys(KeyQuery(two_active=True)).rows
+    assert {row.access_key_id for row in rows} == {"AKIA...OLD1", "AKIA...OLD2"}
+    assert {int(row.first_seen.timestamp()) for row in rows} == {1_750_000_000}
+    overview = reader.overview()
+    assert overview is not None
+    assert [day.keys for day in overview.charts.trend] == [77, 2]
+
+
+def test_keys_of_users_with_two_are_marked_by_the_migration(store: Engine) -> None:
+    """The migration itself marks what the new schema marks."""
+    migrate(store, "0001")
+    single = {**OLD_KEY, "key_id": "k" + "C" * 26, "user_arn": f"arn:aws:iam::{ONE}:user/bob"}
+    inserted = table("access_key", *map(column, OLD_KEY)).insert()
+    with store.begin() as connection:
+        connection.execute(inserted, [OLD_KEY, {**OLD_KEY, "key_id": "k" + "B" * 26}, single])
+
+    migrate(store)
+
+    with store.begin() as connection:
+        marked = (
+            connection.execute(text("SELECT key_id FROM access_key WHERE two_active ORDER BY key_id")).scalars().all()
+        )
+    assert marked == ["k" + "A" * 26, "k" + "B" * 26]
+
+
+def test_migration_that_fails_leaves_the_store_as_it_was(store: Engine) -> None:
+    """A migration is done whole or not at all."""
+    migrate(store, "0001")
+    with store.begin() as connection:
+        connection.execute(text("CREATE TABLE two (user_arn TEXT)"))
+        connection.execute(text("DROP INDEX access_key_by_user"))
+
+    with pytest.raises(Exception, match="access_key_by_user"):
+        migrate(store)
+
+    with store.begin() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]
+        columns = connection.execute(text("SELECT name FROM pragma_table_info('access_key')")).scalars().all()
+    assert "two_active" not in columns
+
+
+def test_store_of_a_later_version_is_left_alone(store: Engine, reader: ReportReader) -> None:
+    """An older Keywatch beside a newer one neither reads what it does not know nor writes into it."""
+    write(store, [record("alice")])
+    with store.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StoreSchemaError, match="has schema 9999, which a later version"):
+        reader.overview()
+    with pytest.raises(StoreSchemaError, match="Install that version"):
+        write(store, [], at=NOW)
+
+
+def test_every_figure_has_its_column() -> None:
+    """Accounts and days hold each figure that the page shows."""
+    for name in ("account", "day"):
+        assert set(FIGURES) <= set(metadata.tables[name].columns.keys())
