@@ -1,0 +1,79 @@
+"""Accounts, and users."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from keywatch.report.query import KeyQuery
+from keywatch_airflow.page.overview import key_tiles
+from keywatch_airflow.page.parameters import (
+    ACCOUNT_ID,
+    ACCOUNT_STATUSES,
+    LONGEST_NAME,
+    MOST_PAGES,
+    BadParameterError,
+    Parameters,
+)
+from keywatch_airflow.page.problems import NotKnownError
+from keywatch_airflow.page.rendering import render
+from keywatch_airflow.page.store import Reader
+
+router = APIRouter()
+
+
+@router.api_route("/accounts", methods=["GET", "HEAD"])
+def accounts(request: Request, reader: Reader) -> Response:
+    """Show one page of the accounts."""
+    given = Parameters(request.query_params, ("q", "status", "page"))
+    search, status = given.text("q", LONGEST_NAME), given.one_of("status", ACCOUNT_STATUSES)
+    page = reader.accounts(search, status, given.number("page", 1, MOST_PAGES) or 1)
+    if not page.total and not search and not status and reader.overview() is None:
+        return render(request, "no_report.html")
+    parameters = {name: value for name, value in (("q", search), ("status", status)) if value}
+    return render(
+        request,
+        "accounts.html",
+        page=page,
+        search=search,
+        status=status,
+        statuses=ACCOUNT_STATUSES,
+        parameters=parameters,
+    )
+
+
+@router.api_route("/accounts/{account_id}", methods=["GET", "HEAD"])
+def account(request: Request, reader: Reader, account_id: str) -> Response:
+    """Show what is known of one account."""
+    Parameters(request.query_params, ())
+    state = reader.account(account_id) if ACCOUNT_ID.fullmatch(account_id) else None
+    if state is None:
+        raise NotKnownError("There is no such account", "No report has had an account of this number.")
+    return render(
+        request,
+        "account.html",
+        account=state,
+        tiles=key_tiles(state.figures, account=state.id),
+        page=reader.keys(KeyQuery(account=state.id)),
+        runs=reader.account_runs(state.id),
+    )
+
+
+@router.api_route("/users", methods=["GET", "HEAD"])
+def user(request: Request, reader: Reader) -> Response:
+    """Show the keys of one user."""
+    arn = Parameters(request.query_params, ("arn",)).arn("arn")
+    if arn is None:
+        raise BadParameterError("arn", "It takes the ARN of a user, such as arn:aws:iam::123456789012:user/alice.")
+    kept = reader.keys(KeyQuery(user_arn=arn)).rows
+    gone = reader.keys(KeyQuery(user_arn=arn, deleted=True)).rows
+    if not kept and not gone:
+        raise NotKnownError("There is no such user", "No report has found a key of a user with this ARN.")
+    return render(
+        request,
+        "user.html",
+        user=(kept or gone)[0],
+        kept=kept,
+        gone=gone,
+        first_seen=min(key.first_seen for key in (*kept, *gone)),
+        active=sum(key.status == "Active" for key in kept),
+    )
