@@ -145,7 +145,10 @@ def shown_of(connection: dict[str, Any]) -> dict[str, Any]:
     "page",
     [
         "README.md",
-        *(f"docs/{page}.md" for page in ("credentials", "aws-setup", "deploy", "troubleshooting", "monitoring")),
+        *(
+            f"docs/{page}.md"
+            for page in ("credentials", "aws-setup", "deploy", "troubleshooting", "monitoring", "page")
+        ),
     ],
 )
 def test_links_and_paths_in_the_docs_lead_somewhere(page: str) -> None:

@@ -13,8 +13,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from keywatch.errors import ConfigurationError, ExtractionIncompleteError
 from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
+from keywatch.pipeline.verdict import verdict
+from keywatch.report.query import KeyQuery
 from keywatch_airflow import access_key_report as steps
 from keywatch_airflow.report_params import ReportParams
+from keywatch_airflow.report_store import report_reader
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows, stored
 from tests.keywatch_airflow.conftest import Connect
@@ -103,6 +106,24 @@ def test_organization_is_audited_without_an_access_key(
     assert (published["complete"], published["accounts"]) == (True, {"ok": 1, "skipped": 1})
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_run_without_a_destination_fills_the_page(
+    cloud: LocalCloud, params: ReportParams, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nothing: str | None
+) -> None:
+    """Without any Azure, every key is on the page, nothing is sent, and the run says so."""
+    monkeypatch.setenv("AIRFLOW__KEYWATCH__REPORT_DATABASE", str(tmp_path / "page.db"))
+    params |= {"destination_conn_id": nothing, "batch_size": 20}
+
+    (batch,) = steps.list_accounts(params, RUN_ID)
+    published = steps.publish([batch], audit(batch, params), params, RUN_ID)
+
+    keys = len(cloud.keys()) + sum(cloud.root_keys().values())
+    assert (published["complete"], published["accepted"], published["delivered"]) == (True, keys, False)
+    assert f"{keys} keys on the page, and nowhere else" in verdict(published)
+    assert report_reader().count(KeyQuery()) == keys
+    assert cloud.requests(action="POST /api/logs") == []
+
+
 def test_run_outlives_its_sessions(
     cloud: LocalCloud, params: ReportParams, connect: Connect, aws_by_certificate: dict[str, Any]
 ) -> None:
@@ -137,6 +158,7 @@ UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
     "excluded nobody": ({"exclude": ["655498509647\n"]}, "is not an AWS account id"),
     "copy to itself": ({"copy_conn_id": "collector"}, "is the destination itself"),
     "no destination": ({"destination_conn_id": "aws_audit"}, "'aws_audit' is not a destination"),
+    "copy of nothing": ({"destination_conn_id": None, "copy_conn_id": "collector"}, "is set without a destination"),
     "no copy": ({"copy_conn_id": "aws_audit"}, "'aws_audit' is not a destination"),
 }
 
