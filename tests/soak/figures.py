@@ -41,9 +41,7 @@ def _name(process: psutil.Process) -> str:
 
 
 def measure(processes: dict[str, list[psutil.Process]], staging: Path) -> Figures:
-    """Measure memory that is a process's own (USS), open files and connections, and the staging area.
-
-    The documents in `report/runs`, one a run, have no retention: they are counted by themselves.
+    """Measure memory that is a process's own (USS), open files and connections, staging area and report store.
 
     Raises:
         psutil.NoSuchProcess: A process has ended that should live on.
@@ -53,12 +51,11 @@ def measure(processes: dict[str, list[psutil.Process]], staging: Path) -> Figure
         figures[f"{role} MB"] = sum(each.memory_full_info().uss for each in members) / MEGABYTE
         figures[f"{role} files"] = sum(each.num_fds() for each in members)
     files = [path for path in staging.rglob("*") if path.is_file()]
-    reports = [path for path in files if path.is_relative_to(staging / "report" / "runs")]
-    kept = set(files) - set(reports)
     figures["staging runs"] = len(runs(staging))
-    figures["staging files"] = len(kept)
-    figures["staging kB"] = sum(path.stat().st_size for path in kept) / KILOBYTE
-    figures["reports"] = len(reports)
+    figures["staging files"] = len(files)
+    figures["staging kB"] = sum(path.stat().st_size for path in files) / KILOBYTE
+    store = staging.parent / "keywatch_report.db"
+    figures["store kB"] = store.stat().st_size / KILOBYTE if store.is_file() else 0.0  # an empty DAG has none
     return figures
 
 

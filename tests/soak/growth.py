@@ -21,12 +21,13 @@ MORE: Final[dict[str, float]] = {
     "staging runs": 0.0,
     "staging files": 12.0,
     "staging kB": 6.0,
+    "store kB": 60.0,
 }
 """What the later runs may have more, by figure or unit; what is not named may grow by one a run.
 
 With an empty DAG Airflow itself gains up to 2 MB, and its open files go up and down by 3 to 6. Of thirty runs a leak of
 350 kB, or of one file in three runs, is more than this. The staging area holds four runs; each answer that was lost, at
-most three in a run, leaves a file. Of `report/runs`, one small document a run stays.
+most three in a run, leaves a file. The report store keeps a row for each run, and for each account in it.
 """
 
 
