@@ -22,6 +22,7 @@ NOW = datetime(2026, 11, 26, 6, 1, 30, tzinfo=UTC)
 PUBLISHED = {
     "accounts": {"denied": 1, "ok": 2},
     "complete": False,
+    "delivered": True,
     "accepted": 7,
     "rejected": 0,
     "problems": ["210987654321 (shop): denied: AWS account 210987654321 denies iam:ListUsers."],

@@ -131,6 +131,6 @@ def test_settings_are_all_described() -> None:
 
     assert set(options) == {
         *("staging", "staging_retention_days", "notifier", "notifier_arguments"),
-        *("report_deadline_hours", "allow_lab"),
+        *("report_database", "report_deadline_hours", "allow_lab"),
     }
     assert all(option["description"] and option["type"] and option["version_added"] for option in options.values())
