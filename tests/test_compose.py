@@ -157,6 +157,15 @@ def test_tokens_are_signed_by_two_services_alone(services: Services) -> None:
     }
 
 
+def test_report_store_is_beside_airflow_s_own_tables(local: Services) -> None:
+    """Whatever runs Airflow's code has the connection of the report store: Airflow's own database, as a URI."""
+    for service in local.values():
+        settings = service.get("environment", {})
+        if database := settings.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+            assert settings["AIRFLOW_CONN_KEYWATCH_REPORT"] == database.replace("+psycopg", "")
+    assert all("AIRFLOW_CONN_KEYWATCH_REPORT" in local[name]["environment"] for name in (*LOCAL, *LOCAL.values()))
+
+
 def test_redis_outlives_a_task(services: Services) -> None:
     """Redis does not hand a task out again while it may still run."""
     environment = services["worker"]["environment"]
@@ -196,6 +205,7 @@ def test_local_service_is_the_cluster_s_on_the_local_cloud(local: Services, name
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
+        "AIRFLOW_CONN_KEYWATCH_REPORT",
     }
     assert set(mine["environment"]) - set(theirs["environment"]) <= {
         *("AIRFLOW__CORE__TEST_CONNECTION", "AIRFLOW__API_AUTH__JWT_SECRET")

@@ -87,10 +87,11 @@ def test_values_name_secrets_and_hold_none() -> None:
         (VALUES["apiSecretKeySecretName"], "api-secret-key"),
         (VALUES["jwtSecretName"], "jwt-secret"),
         (VALUES["data"]["metadataSecretName"], "connection"),
+        ("keywatch-report", "connection"),
     }
     assert {(each["secretName"], each["secretKey"]) for each in VALUES["secret"]} <= made
     assert set(re.findall(r"--from-literal=[\w-]+=(\S+)", block("secrets"))) == {
-        f'"${{{name}:?}}"' for name in ("FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET", "DATABASE_URL")
+        f'"${{{name}:?}}"' for name in ("FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET", "DATABASE_URL", "REPORT_URI")
     }
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import make_url, text
 
+from keywatch.report.engine import open_engine
+from keywatch.report.model import AccountFigures
+from keywatch.report.query import KeyQuery
+from keywatch.report.read import ReportReader
 from tests.cluster.cluster import CONCURRENCY, MACHINES, WORKERS
 from tests.cluster.conftest import IN_FLIGHT, Story, accepted, name_of
 from tests.expected import AUDIT_TABLE, KEYS_TABLE, expected_rows, stored
@@ -64,6 +69,25 @@ def test_no_record_is_missing_and_every_copy_is_counted(story: Story) -> None:
     assert event["extra"]["complete"] is True
     assert event["extra"]["accounts"] == {"ok": 40}
     assert twice <= event["extra"]["perhaps_twice"] <= IN_FLIGHT * most * CONCURRENCY
+
+
+def test_store_of_the_page_has_every_key(story: Story) -> None:
+    """What the run found is in the schema of Keywatch, in PostgreSQL, whichever worker wrote it."""
+    cloud = story.cloud
+    uri = story.cluster.environment("api-server")["AIRFLOW_CONN_KEYWATCH_REPORT"]
+    engine = open_engine(make_url(uri).set(drivername="postgresql+psycopg"), writing=False)
+    reader = ReportReader(engine)
+    overview, keys = reader.overview(), {row.key_id for row in reader.export(KeyQuery())}
+    with engine.connect() as connection:
+        schemas = connection.scalars(text("SELECT schemaname FROM pg_tables WHERE tablename = 'alembic_version'")).all()
+    engine.dispose()
+
+    assert set(schemas) == {"public", "keywatch"}
+    assert keys == {row["KeyId_s"] for row in cloud.rows(KEYS_TABLE)}
+    assert len(keys) == len(cloud.keys()) + sum(cloud.root_keys().values())
+    assert overview is not None
+    assert (overview.figures.keys, overview.accounts) == (len(keys), AccountFigures(read=40))
+    assert (overview.run.run_id, overview.run.complete) == (story.run.id, True)
 
 
 def test_workers_share_nothing_but_object_storage(story: Story) -> None:

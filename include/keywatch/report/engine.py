@@ -16,8 +16,11 @@ from keywatch.errors import ConfigurationError, StoreUnavailableError
 SCHEMA: Final = "keywatch"
 """The tables' schema on PostgreSQL, so that they can lie beside others."""
 
-WAIT_SECONDS: Final = 60.0
-"""How long a run waits for another that writes."""
+LOCK: Final = 0x6B657977
+"""The number by which runs that write wait for one another on PostgreSQL."""
+
+WAIT_SECONDS: Final = 600.0
+"""How long a run waits for another that writes: a million keys take two minutes."""
 
 
 def sqlite_url(path: Path) -> URL:
@@ -30,18 +33,19 @@ def open_engine(url: URL, *, writing: bool) -> Engine:
 
     Args:
         url: From `sqlite_url`, or of drivername `postgresql+psycopg`.
-        writing: Whether to write: transactions then lock the store of SQLite when they begin. Otherwise nothing can
-            be changed.
+        writing: Whether to write: transactions then lock the store when they begin. Otherwise nothing can be changed.
 
     Raises:
         ConfigurationError: The database's driver is not installed.
     """
     try:
         if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS})
+            engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS} if writing else {})
             _prepare_sqlite(engine, writing=writing)
         else:
-            engine = create_engine(url, pool_pre_ping=True)
+            # A page reads several tables: as they were when it began to.
+            isolation: Any = "READ COMMITTED" if writing else "REPEATABLE READ"
+            engine = create_engine(url, pool_pre_ping=True, isolation_level=isolation)
             _prepare_postgresql(engine, writing=writing)
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigurationError(
@@ -104,6 +108,14 @@ def _prepare_postgresql(engine: Engine, *, writing: bool) -> None:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"SET search_path TO {SCHEMA}")
-            if not writing:
+            if writing:
+                cursor.execute(f"SET lock_timeout TO '{WAIT_SECONDS}s'")
+            else:
                 cursor.execute("SET default_transaction_read_only TO on")
         connection.autocommit = False
+
+    if writing:
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Final
 
 from alembic import command
 from alembic.config import Config
@@ -13,9 +12,6 @@ from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
 from keywatch.errors import StoreSchemaError
 from keywatch.report.engine import SCHEMA
-
-LOCK: Final = 0x6B657977
-"""The number by which runs that migrate at the same time wait for one another on PostgreSQL."""
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
@@ -29,9 +25,9 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         StoreSchemaError: The store is a later version's.
     """
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        # Whoever may create no schema may find it there: PostgreSQL asks who does it, even where it is not needed.
+        if connection.dialect.name == "postgresql" and not inspect(connection).has_schema(SCHEMA):
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         current = current_revision(connection)
         _refuse_later(current)
         if current == _revisions()[0]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, String, Table, false
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, String, Table, false, literal_column
 
 metadata = MetaData()
 
@@ -112,7 +112,10 @@ for _name, _column in SORTED.items():
     _filtered = (each for each in FILTERED if each != _column)
     Index(f"access_key_by_{_name}", *(keys.c[each] for each in (_column, "id", *_filtered)))
 Index("access_key_by_id", keys.c.access_key_id)
-Index("access_key_by_name", keys.c.user_name)
+named: Final = keys.c.user_name != literal_column("''")
+"""What a search by name asks too, so that the index of names alone is its own: no list is sorted by that one."""
+
+Index("access_key_by_name", keys.c.user_name, sqlite_where=named, postgresql_where=named)
 Index("access_key_by_arn", keys.c.user_arn, keys.c.status, keys.c.deleted)
 
 days: Final = Table(

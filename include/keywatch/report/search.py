@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select
 
 from keywatch.access_keys.record import shorten
-from keywatch.report.schema import accounts, keys
+from keywatch.report.schema import accounts, keys, named
 
 FULL_KEY_ID: Final = re.compile(r"A[A-Z]IA[A-Z0-9]{12,124}")
 SHORT_KEY_ID: Final = re.compile(r"[A-Z0-9]{4}\.\.\.[A-Z0-9]{4}")
 
-NAMED: Final = 2_000
-"""As many names, or accounts, are looked up by name. A text that more of them have is soon found on the way."""
+NAMED: Final = 10_000
+"""As many names, or accounts, are looked up by name."""
+
+SAMPLE: Final = 5_000
+COMMON: Final = 50
+"""A text that as many names of a sample have is common: a list comes upon it soon."""
 
 
 def search(connection: Connection, text: str) -> ColumnElement[bool]:
     """Return what a key must meet to be found.
 
-    Names are asked for first, in an index of names alone: that is several times as fast as looking into every key when
-    few have the text, or none.
+    Unless the text is common, names are asked for first, in an index of names alone: that is several times as fast as
+    looking into every key when few have it, or none.
 
     Args:
         connection: To the store.
@@ -38,8 +41,11 @@ def search(connection: Connection, text: str) -> ColumnElement[bool]:
     in_account = or_(
         contains(accounts.c.name, text, sqlite=sqlite), accounts.c.account_id.contains(text, autoescape=True)
     )
-    of_account = _one_of(connection, keys.c.account_id, accounts.c.account_id, in_account)
-    of_user = _one_of(connection, keys.c.user_name, keys.c.user_name, has_name)
+    found = select(accounts.c.account_id).where(in_account)
+    of_account = _one_of(connection, keys.c.account_id, found, keys.c.account_id.in_(found))
+    if _is_common(connection, text, sqlite=sqlite):
+        return or_(has_name, of_account)
+    of_user = _one_of(connection, keys.c.user_name, select(keys.c.user_name).where(named, has_name), has_name)
     return or_(of_user, of_account)
 
 
@@ -51,12 +57,18 @@ def contains(column: ColumnElement[str], text: str, *, sqlite: bool) -> ColumnEl
     return column.contains(text, autoescape=True) if sqlite else column.icontains(text, autoescape=True)
 
 
+def _is_common(connection: Connection, text: str, *, sqlite: bool) -> bool:
+    """Tell whether many names have a text, by those of some keys: as KeyIds are digests, their order is none."""
+    some = select(keys.c.user_name).order_by(keys.c.key_id).limit(SAMPLE).subquery()
+    found = select(func.count()).select_from(some).where(contains(some.c.user_name, text, sqlite=sqlite))
+    return (connection.scalar(found) or 0) >= COMMON
+
+
 def _one_of(
-    connection: Connection, column: ColumnElement[str], source: ColumnElement[str], condition: ColumnElement[bool]
+    connection: Connection, column: ColumnElement[str], found: Select[tuple[str]], many: ColumnElement[bool]
 ) -> ColumnElement[bool]:
-    names: Sequence[str] = connection.scalars(select(source).where(condition).distinct().limit(NAMED + 1)).all()
+    """Say that a column has one of the names that were found; if those are very many, in another way."""
+    names = connection.scalars(found.distinct().limit(NAMED + 1)).all()
     if not names:
         return false()
-    if len(names) <= NAMED:
-        return column.in_(names)
-    return condition if column is source else column.in_(select(source).where(condition))
+    return column.in_(names) if len(names) <= NAMED else many

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, column, table, text
+from sqlalchemy import Engine, column, inspect, table, text
 
 from keywatch.errors import StoreSchemaError
 from keywatch.report.migrate import migrate
@@ -89,7 +89,8 @@ def test_migration_that_fails_leaves_the_store_as_it_was(store: Engine) -> None:
 
     with store.begin() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]
-        columns = connection.execute(text("SELECT name FROM pragma_table_info('access_key')")).scalars().all()
+        columns = {each["name"] for each in inspect(connection).get_columns("access_key")}
+    assert "user_arn" in columns
     assert "two_active" not in columns
 
 

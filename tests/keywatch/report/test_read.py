@@ -161,6 +161,21 @@ def test_search_that_thousands_of_names_have_is_as_exact(store: Engine, reader: 
     assert reader.keys(KeyQuery(search="ci-")).rows[0].user_name == "ci-2499"
 
 
+@pytest.mark.parametrize(("named", "common"), [(100, 100), (0, 100), (0, 0)], ids=["looked up", "too many", "common"])
+def test_search_finds_the_same_whichever_way(
+    seen: ReportReader, monkeypatch: pytest.MonkeyPatch, named: int, common: int
+) -> None:
+    """However many names or accounts have a text, the same keys are found."""
+    monkeypatch.setattr("keywatch.report.search.NAMED", named)
+    monkeypatch.setattr("keywatch.report.search.COMMON", common)
+
+    assert names(seen, KeyQuery(search="ALICE")) == ["Alice.Admin", "alice"]
+    assert names(seen, KeyQuery(search="payments p")) == ["Alice.Admin", "alice"]
+    assert names(seen, KeyQuery(search="2222", status="Inactive")) == ["bob_b"]
+    assert names(seen, KeyQuery(search="b_")) == ["bob_b"]
+    assert names(seen, KeyQuery(search="nobody")) == []
+
+
 @settings(max_examples=200)
 @given(value=st.integers(-(2**70), 2**70) | st.text(max_size=5) | st.none(), number=st.integers(-(2**70), 2**70),
        sort=st.sampled_from(SORTS))  # fmt: skip

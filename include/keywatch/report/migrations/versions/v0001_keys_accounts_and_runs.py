@@ -100,7 +100,8 @@ def _create_keys() -> None:
         sa.Column("deleted", sa.BigInteger, nullable=False, server_default="0"),
     )
     op.create_index("access_key_by_id", "access_key", ["access_key_id"])
-    op.create_index("access_key_by_name", "access_key", ["user_name"])
+    named = sa.text("user_name <> ''")
+    op.create_index("access_key_by_name", "access_key", ["user_name"], sqlite_where=named, postgresql_where=named)
     op.create_index("access_key_by_arn", "access_key", ["user_arn", "status", "deleted"])
     for name, column in SORTED.items():
         columns = [column, "id", *(each for each in FILTERED if each != column)]
