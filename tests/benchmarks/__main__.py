@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import dag, extract, growth, imports, load, memory
+from tests.benchmarks import dag, extract, growth, imports, load, memory, report_store
 from tests.benchmarks.harness import Benchmark
 from tests.benchmarks.tables import Section, as_markdown, as_text
 
 BENCHMARKS: Final[dict[str, tuple[str, Benchmark]]] = {
-    module.NAME: (module.TITLE, module.benchmark) for module in (extract, load, memory, growth, dag, imports)
+    module.NAME: (module.TITLE, module.benchmark)
+    for module in (extract, load, memory, growth, report_store, dag, imports)
 }
 FOLDER: Final = Path(__file__).resolve().parents[2] / ".cache"
 
