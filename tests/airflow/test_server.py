@@ -52,6 +52,7 @@ def test_run_through_rest_stores_every_key_once(server: Airflow) -> None:
     assert run.asset_events()[0]["extra"] == {
         "run_id": run.id,
         "complete": True,
+        "delivered": True,
         "accounts": {"ok": 3},
         "keys": len(rows),
         "accepted": len(rows),
