@@ -13,12 +13,14 @@ from keywatch.report.schema import accounts, keys, named
 FULL_KEY_ID: Final = re.compile(r"A[A-Z]IA[A-Z0-9]{12,124}")
 SHORT_KEY_ID: Final = re.compile(r"[A-Z0-9]{4}\.\.\.[A-Z0-9]{4}")
 
-NAMED: Final = 10_000
+NAMED: Final = 2_000
 """As many names, or accounts, are looked up by name."""
 
 SAMPLE: Final = 5_000
-COMMON: Final = 50
-"""A text that as many names of a sample have is common: a list comes upon it soon."""
+"""Keys that are looked at to tell whether a text is common."""
+
+COMMON: Final = 10
+"""A text that is found in as many accounts of the sample is common: a list soon comes upon it."""
 
 
 def search(connection: Connection, text: str) -> ColumnElement[bool]:
@@ -43,7 +45,7 @@ def search(connection: Connection, text: str) -> ColumnElement[bool]:
     )
     found = select(accounts.c.account_id).where(in_account)
     of_account = _one_of(connection, keys.c.account_id, found, keys.c.account_id.in_(found))
-    if _is_common(connection, text, sqlite=sqlite):
+    if _is_common(connection, or_(has_name, of_account)):
         return or_(has_name, of_account)
     of_user = _one_of(connection, keys.c.user_name, select(keys.c.user_name).where(named, has_name), has_name)
     return or_(of_user, of_account)
@@ -57,10 +59,10 @@ def contains(column: ColumnElement[str], text: str, *, sqlite: bool) -> ColumnEl
     return column.contains(text, autoescape=True) if sqlite else column.icontains(text, autoescape=True)
 
 
-def _is_common(connection: Connection, text: str, *, sqlite: bool) -> bool:
-    """Tell whether many names have a text, by those of some keys: as KeyIds are digests, their order is none."""
-    some = select(keys.c.user_name).order_by(keys.c.key_id).limit(SAMPLE).subquery()
-    found = select(func.count()).select_from(some).where(contains(some.c.user_name, text, sqlite=sqlite))
+def _is_common(connection: Connection, condition: ColumnElement[bool]) -> bool:
+    """Tell whether keys of many accounts meet a condition, by a sample: as KeyIds are digests, the first are any."""
+    last = select(keys.c.key_id).order_by(keys.c.key_id).limit(1).offset(SAMPLE - 1).scalar_subquery()
+    found = select(func.count(keys.c.account_id.distinct())).where(keys.c.key_id <= last, condition)
     return (connection.scalar(found) or 0) >= COMMON
 
 
