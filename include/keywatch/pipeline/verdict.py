@@ -23,7 +23,8 @@ def verdict(published: Published | None) -> str:
     counted = ", ".join(f"{count} {status}" for status, count in sorted(published["accounts"].items()))
     if published["complete"]:
         return f"Complete: accounts: {counted}; {_keys(published)}."
-    more = [f"... and {published['more_problems']} more, in AWS_Access_Key_Audit_CL"] * bool(published["more_problems"])
+    where = "in AWS_Access_Key_Audit_CL" if published["delivered"] else "on the page"
+    more = [f"... and {published['more_problems']} more, {where}"] * bool(published["more_problems"])
     summary = (
         f"The report is incomplete (accounts: {counted}; {_keys(published)}, {published['rejected']} rejected). "
         f"{_rest(published)}"

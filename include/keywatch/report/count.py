@@ -125,14 +125,13 @@ def _count_day(connection: Connection, now: int) -> None:
         return func.coalesce(func.sum(case((status.in_(names), 1), else_=0)), 0)
 
     sums = [func.coalesce(func.sum(accounts.c[name]), 0).label(name) for name in FIGURES]
-    listed = and_(accounts.c.listed_at > now - 30 * DAY)
     row = connection.execute(
         select(
             *sums,
             of_status("ok", "partial").label("accounts_read"),
             of_status("denied", "failed").label("accounts_not_read"),
             of_status("skipped").label("accounts_skipped"),
-        ).where(listed)
+        )
     ).one()
     upsert(connection, days, [{"day": _day(now), **row._asdict()}], key=["day"])
 
@@ -168,7 +167,6 @@ def _count_largest(connection: Connection, chart: str, column: ColumnElement[str
     rest = sum(count for _, count in pairs[LARGEST:])
     _write(connection, chart, [*pairs[:LARGEST], *[("Other", rest)] * bool(rest)])
     _write(connection, f"all_{chart}s", pairs)
-    _write(connection, f"all_{chart}", pairs)
 
 
 def _write(connection: Connection, chart: str, counted: Iterable[tuple[str, int]]) -> None:

@@ -92,9 +92,9 @@ def _prepare_sqlite(engine: Engine, *, writing: bool) -> None:
     @event.listens_for(engine, "connect")
     def settle(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins no transaction by itself: `begin` below does
-        settings = ["journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"]
-        settings = settings if writing else ["query_only = ON", "mmap_size = 1073741824"]
-        for setting in settings:
+        to_write = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536")  # kB
+        to_read = ("query_only = ON", "mmap_size = 1073741824")  # bytes
+        for setting in to_write if writing else to_read:
             connection.execute(f"PRAGMA {setting}")
 
     @event.listens_for(engine, "begin")

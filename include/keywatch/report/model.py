@@ -133,7 +133,8 @@ class AccountState:
     Attributes:
         id: 12 digits.
         name: Its name in the organisation, if known.
-        status: How it ended in the last run that had it: ok, denied, partial, failed or skipped.
+        status: How it ended in the last run that had it: ok, denied, partial, failed or skipped; left, if none has
+            had it for a month.
         action: What AWS was asked when it denied or failed, as IAM policies name it.
         reason: Why it is not ok.
         listed_at: When the last run that had it listed its accounts.

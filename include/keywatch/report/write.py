@@ -118,11 +118,13 @@ def _write_run(connection: Connection, run: RunOutcome) -> int:
 
 def _forget(connection: Connection, now: int) -> None:
     """Let accounts go that have left, and what is too old to be of use."""
-    left = select(accounts.c.account_id).where(accounts.c.listed_at < now - _seconds(LEFT_AFTER))
-    connection.execute(keys.update().where(keys.c.account_id.in_(left), keys.c.deleted == 0).values(deleted=now))
+    left = accounts.c.listed_at < now - _seconds(LEFT_AFTER)
+    connection.execute(accounts.update().where(left).values(status="left", action=None, reason=None))
+    of_those = keys.c.account_id.in_(select(accounts.c.account_id).where(left))
+    connection.execute(keys.update().where(of_those, keys.c.deleted == 0).values(deleted=now))
     oldest = now - _seconds(KEPT)
     connection.execute(keys.delete().where(keys.c.deleted > 0, keys.c.deleted < oldest))
-    connection.execute(accounts.delete().where(accounts.c.listed_at < oldest))
+    connection.execute(accounts.delete().where(accounts.c.listed_at < oldest - _seconds(LEFT_AFTER)))
     connection.execute(runs.delete().where(runs.c.listed_at < oldest))
     connection.execute(account_runs.delete().where(account_runs.c.listed_at < now - _seconds(ENDINGS_KEPT)))
 

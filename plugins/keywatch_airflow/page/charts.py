@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
+from typing import Final
 
 from keywatch.report.model import Bar, Charts, DayCount, KeyFigures, TrendDay
 from keywatch_airflow.page.presentation import age_range, counted, day, number
 
-COMPARED: timedelta = timedelta(days=30)
+COMPARED: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

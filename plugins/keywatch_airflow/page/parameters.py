@@ -26,7 +26,7 @@ LONGEST_ARN: Final = 2_048
 LONGEST_NAME: Final = 128
 MOST_PAGES: Final = 1_000_000
 
-ACCOUNT_STATUSES: Final = ("ok", "partial", "denied", "failed", "skipped")
+ACCOUNT_STATUSES: Final = ("ok", "partial", "denied", "failed", "skipped", "left")
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
 ORDERS: Final = ("asc", "desc")

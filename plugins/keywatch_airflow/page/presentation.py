@@ -19,6 +19,7 @@ STATUS_WORDS: Final = {
     "denied": "Access denied",
     "failed": "Failed",
     "skipped": "Skipped",
+    "left": "No longer listed",
 }
 
 

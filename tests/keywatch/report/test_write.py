@@ -197,13 +197,27 @@ def test_accounts_that_were_read_and_not(store: Engine, reader: ReportReader) ->
 
 
 def test_account_that_left_counts_no_longer(store: Engine, reader: ReportReader) -> None:
-    """After thirty days without being listed, an account and its keys are out of the figures."""
-    write(store, [record("alice", TWO, at=NOW - 31 * DAY)], TWO, at=NOW - 31 * DAY)
+    """After thirty days without being listed, an account and its keys are out of the figures, however it ended."""
+    write(store, [record("alice", TWO, at=NOW - 31 * DAY)], TWO, denied(THREE), at=NOW - 31 * DAY)
     write(store, [record("bob")])
 
     seen = overview(reader)
-    assert (seen.accounts.read, seen.figures.keys, names(reader)) == (1, 1, ["bob"])
+    assert (seen.accounts, seen.figures.keys, names(reader)) == (AccountFigures(read=1), 1, ["bob"])
+    assert seen.not_read == ()
+    assert reader.accounts().rows[0].id == ONE
+    assert {account.id for account in reader.accounts(status="left").rows} == {TWO, THREE}
     assert reader.count(KeyQuery(deleted=True)) == 1
+
+
+def test_account_that_is_back_counts_again(store: Engine, reader: ReportReader) -> None:
+    """An account that had left is as any other once a run lists it."""
+    write(store, [record("alice", at=NOW - 31 * DAY)], at=NOW - 31 * DAY)
+    write(store, [], TWO, at=NOW - DAY)
+    write(store, [record("alice")])
+
+    account = reader.account(ONE)
+    assert account is not None
+    assert (account.status, account.figures.keys) == ("ok", 1)
 
 
 def test_same_run_again_changes_nothing(store: Engine, reader: ReportReader) -> None:
