@@ -110,3 +110,16 @@ def test_transform_batch_finds_a_missing_file(run: RunFolder[Path]) -> None:
     (run.batch(0).folder / "raw" / f"{ONE}.json").unlink()
     with pytest.raises(StagingGoneError, match=ONE):
         transform_batch(staged, run)
+
+
+def test_transform_that_breaks_off_says_nothing_of_the_one_before(run: RunFolder[Path]) -> None:
+    """What a batch's records were is forgotten before they are made anew, so that nobody takes half of them for all."""
+    batch = extracted(run, {ONE: [raw_row(ONE, "alice")]})
+    transformed = transform_batch(batch, run)
+    assert run.batch(0).transformed() == transformed
+    run.batch(0).raw(ONE).unlink()
+
+    with pytest.raises(StagingGoneError):
+        transform_batch(batch, run)
+
+    assert run.batch(0).transformed() is None
