@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, select
 
 from keywatch.access_keys.record import ROOT_USER
-from keywatch.report.model import OLD_DAYS, UNUSED_DAYS
+from keywatch.report.model import NOT_READ, OLD_DAYS, UNUSED_DAYS
 from keywatch.report.schema import FIGURES, UNKNOWN, accounts, bars, days, keys
 from keywatch.report.upsert import upsert
 
@@ -129,7 +129,7 @@ def _count_day(connection: Connection, now: int) -> None:
         select(
             *sums,
             of_status("ok", "partial").label("accounts_read"),
-            of_status("denied", "failed").label("accounts_not_read"),
+            of_status(*NOT_READ).label("accounts_not_read"),
             of_status("skipped").label("accounts_skipped"),
         )
     ).one()

@@ -12,6 +12,9 @@ OLD_DAYS: Final = 90
 UNUSED_DAYS: Final = 45
 """A key is unused when it has not been used for this many whole days or more, or was never used and is that old."""
 
+NOT_READ: Final = ("denied", "failed")
+"""The statuses of accounts that were not read."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyFigures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
@@ -64,16 +64,16 @@ class ReportReader:
         with self._reading() as connection:
             return read_choices(connection) if connection else Choices()
 
-    def accounts(self, search: str = "", status: str | None = None, page: int = 1) -> AccountPage:
+    def accounts(self, search: str = "", statuses: Collection[str] = (), page: int = 1) -> AccountPage:
         """Return one page of the accounts, those that need somebody first.
 
         Args:
             search: Part of a name or a number.
-            status: Only those that ended so.
+            statuses: Only those that ended in one of these ways; none for all.
             page: From 1; one that is too high is the last.
         """
         with self._reading() as connection:
-            return read_accounts(connection, search, status, page) if connection else AccountPage((), 1, 1, 0)
+            return read_accounts(connection, search, statuses, page) if connection else AccountPage((), 1, 1, 0)
 
     def account(self, account_id: str) -> AccountState | None:
         """Return one account; None if no run has had it."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, RowMapping, case, func, or_, select
 
-from keywatch.report.model import AccountPage, AccountRun, AccountState, KeyFigures
+from keywatch.report.model import NOT_READ, AccountPage, AccountRun, AccountState, KeyFigures
 from keywatch.report.schema import FIGURES, account_runs, accounts, known_moment, moment
 
 PER_PAGE: Final = 50
-
-NOT_READ: Final = ("denied", "failed")
 
 urgency: Final = case((accounts.c.status.in_(NOT_READ), 0), (accounts.c.status == "partial", 1), else_=2)
 """Accounts that need somebody come first."""
@@ -24,7 +23,7 @@ def read_account(connection: Connection, account_id: str) -> AccountState | None
     return _state(row) if row else None
 
 
-def read_accounts(connection: Connection, search: str, status: str | None, page: int) -> AccountPage:
+def read_accounts(connection: Connection, search: str, statuses: Collection[str], page: int) -> AccountPage:
     """Return one page of the accounts, those that need somebody first, then those with the most old keys."""
     wanted = []
     if search:
@@ -34,8 +33,8 @@ def read_accounts(connection: Connection, search: str, status: str | None, page:
                 accounts.c.account_id.contains(search, autoescape=True),
             )
         )
-    if status is not None:
-        wanted.append(accounts.c.status == status)
+    if statuses:
+        wanted.append(accounts.c.status.in_(statuses))
     total = connection.scalar(select(func.count()).select_from(accounts).where(*wanted)) or 0
     pages = max(1, math.ceil(total / PER_PAGE))
     number = min(max(page, 1), pages)

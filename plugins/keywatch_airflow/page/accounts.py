@@ -26,7 +26,8 @@ def accounts(request: Request, reader: Reader) -> Response:
     """Show one page of the accounts."""
     given = Parameters(request.query_params, ("q", "status", "page"))
     search, status = given.text("q", LONGEST_NAME), given.one_of("status", ACCOUNT_STATUSES)
-    page = reader.accounts(search, status, given.number("page", 1, MOST_PAGES) or 1)
+    statuses = ACCOUNT_STATUSES[status] if status else ()
+    page = reader.accounts(search, statuses, given.number("page", 1, MOST_PAGES) or 1)
     if not page.total and not search and not status and reader.overview() is None:
         return render(request, "no_report.html")
     parameters = {name: value for name, value in (("q", search), ("status", status)) if value}

@@ -9,6 +9,7 @@ from typing import Final, cast
 from starlette.datastructures import QueryParams
 
 from keywatch.errors import BadQueryError
+from keywatch.report.model import NOT_READ
 from keywatch.report.query import (
     LONGEST_SEARCH,
     SORTS,
@@ -26,7 +27,16 @@ LONGEST_ARN: Final = 2_048
 LONGEST_NAME: Final = 128
 MOST_PAGES: Final = 1_000_000
 
-ACCOUNT_STATUSES: Final = ("ok", "partial", "denied", "failed", "skipped", "left")
+ACCOUNT_STATUSES: Final = {
+    "ok": ("ok",),
+    "partial": ("partial",),
+    "not_read": NOT_READ,
+    "denied": ("denied",),
+    "failed": ("failed",),
+    "skipped": ("skipped",),
+    "left": ("left",),
+}
+"""What accounts can be filtered by, and the statuses that each stands for."""
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
 ORDERS: Final = ("asc", "desc")

@@ -16,6 +16,7 @@ STEPS: Final = ((60, "minute"), (3_600, "hour"), (86_400, "day"))
 STATUS_WORDS: Final = {
     "ok": "Read",
     "partial": "Partly read",
+    "not_read": "Not read",
     "denied": "Access denied",
     "failed": "Failed",
     "skipped": "Skipped",

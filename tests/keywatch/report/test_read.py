@@ -221,7 +221,7 @@ def test_accounts_that_need_somebody_come_first(store: Engine, reader: ReportRea
     assert [account.id for account in reader.accounts().rows] == [THREE, TWO, ONE]
     assert [account.id for account in reader.accounts(search="LOG").rows] == [THREE]
     assert [account.id for account in reader.accounts(search="222").rows] == [TWO]
-    assert [account.id for account in reader.accounts(status="denied").rows] == [THREE]
+    assert [account.id for account in reader.accounts(statuses=["denied"]).rows] == [THREE]
     assert reader.accounts(search="%").total == 0
 
 

@@ -205,7 +205,7 @@ def test_account_that_left_counts_no_longer(store: Engine, reader: ReportReader)
     assert (seen.accounts, seen.figures.keys, names(reader)) == (AccountFigures(read=1), 1, ["bob"])
     assert seen.not_read == ()
     assert reader.accounts().rows[0].id == ONE
-    assert {account.id for account in reader.accounts(status="left").rows} == {TWO, THREE}
+    assert {account.id for account in reader.accounts(statuses=["left"]).rows} == {TWO, THREE}
     assert reader.count(KeyQuery(deleted=True)) == 1
 
 

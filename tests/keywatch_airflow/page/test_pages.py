@@ -58,12 +58,15 @@ def test_overview_names_accounts_that_were_not_read(client: TestClient) -> None:
 
 def test_only_the_first_accounts_are_named(empty_store: Engine, browser: Browser) -> None:
     """Of many accounts that were not read, five are named, and a link leads to all."""
-    write(empty_store, [], *[denied(f"{number:012}") for number in range(9)])
+    write(empty_store, [], ok(ONE), *[denied(f"{number:012}") for number in range(9)])
 
-    page = browser().get("/").text
-    assert "9 of 9 accounts were not read" in words(page)
+    client = browser()
+    page = client.get("/").text
+    assert "9 of 10 accounts were not read" in words(page)
     assert page.count("never read") == 5
     assert "All 9 accounts that were not read" in words(page)
+    [link] = re.findall(r'href="/keywatch(/accounts\?status=\w+)"', page)
+    assert "9 accounts" in words(client.get(link).text)
 
 
 @pytest.mark.parametrize(("hours", "warned"), [(1, False), (35, False), (37, True)])
