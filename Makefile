@@ -11,6 +11,9 @@ INSTALLED := .venv/installed
 BROWSER_MODULES := tests/browser/node_modules/.package-lock.json
 KQL_CHECK := include/kql/check/node_modules/.package-lock.json
 
+# Two tests at a time, each process with a local cloud of its own.
+BESIDE := --numprocesses 2 --dist worksteal
+
 # Set by the tests, which check queries and templates of their own.
 KQL := include/kql
 INFRA := include/infra
@@ -70,10 +73,10 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest -m 'not airflow and not faults and not kills and not cluster and not browser'
+	$(BIN)/pytest $(BESIDE) -m 'not airflow and not faults and not kills and not cluster and not browser'
 
 test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
-	$(BIN)/pytest -m faults tests/faults
+	$(BIN)/pytest $(BESIDE) -m faults tests/faults
 
 test-kills: $(INSTALLED) ## Kill the processes of a running Airflow, and run things twice (15 minutes at most)
 	$(BIN)/pytest -m kills tests/faults
