@@ -247,7 +247,9 @@ def test_publish_takes_what_airflow_hands_on_of_one_batch(cloud: LocalCloud, par
     assert dict.fromkeys(cloud.aws.account_ids, "ok") == statuses(cloud)
 
 
-@pytest.mark.parametrize("handed_on", [None, [], [None], [None, None], iter(())], ids=["none", "empty", "one", "two", "iterator"])
+@pytest.mark.parametrize(
+    "handed_on", [None, [], [None], [None, None], iter(())], ids=["none", "empty", "one", "two", "iterator"]
+)
 def test_publish_takes_what_airflow_hands_on_of_no_batch(
     cloud: LocalCloud, params: ReportParams, handed_on: object
 ) -> None:

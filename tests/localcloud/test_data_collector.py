@@ -129,7 +129,11 @@ def test_own_time_is_taken(cloud: LocalCloud, collector: Collector, age: dict[st
     assert own == row["TimeGenerated"] == row["at_t"]
 
 
-@pytest.mark.parametrize("own", [moment(hours=49), moment(hours=-25), "2024-01-02", "", None, 5])
+@pytest.mark.parametrize(
+    "own",
+    [moment(hours=49), moment(hours=-25), "2024-01-02", "", None, 5],
+    ids=["old", "ahead", "day", "empty", "none", "number"],
+)
 def test_time_of_ingestion_is_taken_instead(cloud: LocalCloud, collector: Collector, own: object) -> None:
     """A time that is too old, too far ahead, or none at all gives way to the time of ingestion."""
     before = datetime.now(UTC)

@@ -158,7 +158,9 @@ def test_own_time_is_kept(cloud: LocalCloud, sender: Sender, ahead: dict[str, fl
     assert [row["TimeGenerated"] for row in cloud.rows("Test_CL")] == [own]
 
 
-@pytest.mark.parametrize("own", [moment(hours=-49), moment(hours=25), "soon", None, 5])
+@pytest.mark.parametrize(
+    "own", [moment(hours=-49), moment(hours=25), "soon", None, 5], ids=["old", "ahead", "word", "none", "number"]
+)
 def test_time_of_arrival_takes_its_place(cloud: LocalCloud, sender: Sender, own: object) -> None:
     """A TimeGenerated that is too old, too far ahead or no time gives way to the time of arrival."""
     before = datetime.now(UTC)
