@@ -37,6 +37,7 @@
         ├── SessionExpiredError          AWS says that a session is over, though its time is not
         ├── StagingUnavailableError      the staging area cannot be read or written at the moment
         ├── StoreUnavailableError        the report store cannot be read or written at the moment
+        ├── StoreBusyError               the report store is read by as many as may at once
         └── ExtractionIncompleteError    some accounts of a batch could not be read this time
 
 Messages say what to do next. They hold no credential, no record and no full access key id.
@@ -265,6 +266,10 @@ class StagingUnavailableError(TransientError):
 
 class StoreUnavailableError(TransientError):
     """The report store cannot be read or written at the moment."""
+
+
+class StoreBusyError(TransientError):
+    """The report store is read by as many as may at once."""
 
 
 class ExtractionIncompleteError(TransientError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
+from cachetools import TTLCache, cached
 
 from keywatch.errors import ConfigurationError
 from keywatch_airflow.settings import SECTION
@@ -25,6 +27,9 @@ LIBPQ: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout"
 """Extras that are handed on to PostgreSQL's client library, by its own names."""
 
 LOCAL_EXECUTOR: Final = "LocalExecutor"
+
+REMEMBERED_SECONDS: Final = 60
+"""How long the page remembers where the store is: the answer may be a secrets backend's."""
 
 
 def report_store_url() -> URL:
@@ -60,15 +65,20 @@ def report_writer() -> Engine:
 
 
 def report_reader() -> ReportReader:
-    """Return what the page reads the store with; one for each store.
+    """Return what the page reads the store with. Where the store is, is asked once in `REMEMBERED_SECONDS`.
 
     Raises:
         ConfigurationError: As `report_store_url`, or the database's driver is not installed.
     """
-    return _reader(report_store_url())
+    return _reader(_remembered_url())
 
 
-@cache
+@cached(TTLCache(maxsize=1, ttl=REMEMBERED_SECONDS), lock=Lock())
+def _remembered_url() -> URL:
+    return report_store_url()
+
+
+@lru_cache(maxsize=1)
 def _reader(url: URL) -> ReportReader:
     from keywatch.report.engine import open_engine
     from keywatch.report.read import ReportReader

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from keywatch.errors import ConfigurationError, StoreUnavailableError
 from keywatch.report.query import KeyQuery
+from keywatch_airflow import report_store
 from keywatch_airflow.report_store import report_reader, report_store_url, report_writer
 from tests.keywatch.report.found import record, write
 from tests.keywatch_airflow.conftest import Connect
 
 
 @pytest.fixture(autouse=True)
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Let the store be a file of the test's."""
     path = tmp_path / "store" / "report.db"
     monkeypatch.setenv("AIRFLOW__KEYWATCH__REPORT_DATABASE", str(path))
-    return path
+    forget_where_it_is()
+    yield path
+    forget_where_it_is()
+
+
+def forget_where_it_is() -> None:
+    """Let the page ask anew, as it does after a minute."""
+    report_store._remembered_url.cache_clear()
 
 
 def test_store_is_a_file_where_tasks_run_beside_airflow(database: Path) -> None:
@@ -28,6 +38,42 @@ def test_store_is_a_file_where_tasks_run_beside_airflow(database: Path) -> None:
     assert database.is_file()
     assert report_reader().count(KeyQuery()) == 1
     assert report_reader() is report_reader()
+
+
+def test_file_that_is_replaced_is_read_anew(database: Path) -> None:
+    """A lost store that a run has made anew is what the page shows, though it still had the old file open."""
+    write(report_writer(), [record("old")])
+    reader = report_reader()
+    assert [row.user_name for row in reader.keys(KeyQuery()).rows] == ["old"]
+
+    for file in database.parent.iterdir():
+        file.unlink()
+    assert reader.overview() is None
+    write(report_writer(), [record("new")])
+
+    assert [row.user_name for row in reader.keys(KeyQuery()).rows] == ["new"]
+
+
+def test_file_that_is_cut_short_ends_no_process(database: Path) -> None:
+    """Whoever copies another file over the store while it is exported gets an error, as does the page."""
+    writer = report_writer()
+    write(writer, [record(f"user{number}", key=f"AKIA...{number:04}") for number in range(3_000)])
+    writer.dispose()
+    export = report_reader().export(KeyQuery())
+    next(export)
+
+    os.truncate(database, 0)
+
+    with pytest.raises(StoreUnavailableError):
+        list(export)
+
+
+def test_folder_that_cannot_be_looked_into_is_said(database: Path) -> None:
+    """What prevents the store from being found is an error of the store's, and not taken for an empty one."""
+    database.parent.write_text("no folder")
+
+    with pytest.raises(StoreUnavailableError, match="Not a directory"):
+        report_reader().overview()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ from typing import Any, NotRequired, TypedDict
 from keywatch.access_keys.record import stable_id
 from keywatch.columns import Timestamp
 from keywatch.pipeline.folders import BatchFolder, RunFolder
-from keywatch.pipeline.manifests import AccountOutcome, AccountRef, Batch, LoadedBatch, Status
+from keywatch.pipeline.manifests import (
+    AccountOutcome,
+    AccountRef,
+    Batch,
+    LoadedBatch,
+    SkippedAccount,
+    Status,
+    TransformedBatch,
+)
 
 
 class AuditRecord(TypedDict):
@@ -42,7 +50,8 @@ class AccountAudit:
         users: Users seen.
         keys: Keys read.
         rejected: Keys that went to the dead letters.
-        read: Whether its keys were read and are staged as records, delivered or not.
+        reading: How its reading ended, whatever became of the delivery: `ok` only if every key is staged as a record.
+        delivered: Whether its batch came through.
     """
 
     account: AccountRef
@@ -53,7 +62,8 @@ class AccountAudit:
     users: int = 0
     keys: int = 0
     rejected: int = 0
-    read: bool = False
+    reading: Status = "failed"
+    delivered: bool = True
 
     def record(self, run_id: str) -> AuditRecord:
         """Return the account's row. A value that is not there is left out."""
@@ -95,24 +105,28 @@ def reconcile(batches: Iterable[Batch], loaded: Iterable[LoadedBatch], run: RunF
     """
     delivered = {batch["number"]: batch for batch in loaded}
     listed_at = run.listed_at()
-    skipped = [
-        AccountAudit(AccountRef(id=each["id"], name=each["name"]), "skipped", each["reason"], listed_at)
-        for each in run.skipped()
-    ]
+    skipped = [_skipped(each, listed_at) for each in run.skipped()]
     return skipped + [
         each for batch in batches for each in _audits(batch, delivered.get(batch["number"]), run.batch(batch["number"]))
     ]
 
 
+def _skipped(account: SkippedAccount, listed_at: str) -> AccountAudit:
+    ref = AccountRef(id=account["id"], name=account["name"])
+    return AccountAudit(ref, "skipped", account["reason"], listed_at, reading="skipped")
+
+
 def _audits(batch: Batch, loaded: LoadedBatch | None, folder: BatchFolder[Any]) -> list[AccountAudit]:
-    staged = folder.transformed() is not None
-    return [
-        _audit(account, batch, loaded, folder.outcome(account["id"]), staged=staged) for account in batch["accounts"]
-    ]
+    staged = folder.transformed()
+    return [_audit(account, batch, loaded, folder.outcome(account["id"]), staged) for account in batch["accounts"]]
 
 
 def _audit(
-    account: AccountRef, batch: Batch, loaded: LoadedBatch | None, outcome: AccountOutcome | None, *, staged: bool
+    account: AccountRef,
+    batch: Batch,
+    loaded: LoadedBatch | None,
+    outcome: AccountOutcome | None,
+    staged: TransformedBatch | None,
 ) -> AccountAudit:
     rejected = loaded["rejected"].get(account["id"], 0) if loaded else 0
     status, reason = _status(outcome, batch["number"], rejected, delivered=loaded is not None)
@@ -125,8 +139,19 @@ def _audit(
         keys=outcome["keys"] if outcome else 0,
         rejected=rejected,
         snapshot_time=outcome["snapshot_time"] if outcome else batch["listed_at"],
-        read=staged and outcome is not None and outcome["status"] in ("ok", "partial"),
+        reading=_reading(account, outcome, staged),
+        delivered=loaded is not None,
     )
+
+
+def _reading(account: AccountRef, outcome: AccountOutcome | None, staged: TransformedBatch | None) -> Status:
+    if outcome is None:
+        return "failed"
+    if outcome["status"] in ("denied", "failed"):
+        return outcome["status"]
+    if staged is None:
+        return "failed"
+    return "partial" if staged["rejected"].get(account["id"]) else outcome["status"]
 
 
 def _status(outcome: AccountOutcome | None, batch: int, rejected: int, *, delivered: bool) -> tuple[Status, str | None]:

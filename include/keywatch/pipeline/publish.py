@@ -15,6 +15,7 @@ from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.audit import AccountAudit, reconcile
 from keywatch.pipeline.folders import RunFolder, remove_expired_runs
 from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
+from keywatch.report.model import READ
 from keywatch.report.outcome import AccountOutcome, RunOutcome
 from keywatch.report.write import write_run
 from keywatch.staging import check_file, encode, gone, line_writer, read_lines
@@ -89,13 +90,13 @@ def _outcome(audits: list[AccountAudit], published: Published, run: RunFolder[An
             AccountOutcome(
                 id=audit.account["id"],
                 name=audit.account["name"],
-                status=audit.status,
+                status=audit.reading,
                 action=audit.action,
                 reason=audit.reason,
                 users=audit.users,
                 keys=audit.keys,
-                rejected=audit.rejected,
-                read_at=datetime.fromisoformat(audit.snapshot_time) if audit.read else None,
+                rejected=audit.rejected if audit.delivered else audit.keys,
+                read_at=datetime.fromisoformat(audit.snapshot_time) if audit.reading in READ else None,
             )
             for audit in audits
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection
 
-from keywatch.report.count import never_used, of_root, older_than, unused_for
+from keywatch.report.predicates import never_used, of_root, older_than, unused_for
 from keywatch.report.query import KeyQuery
 from keywatch.report.schema import keys
 from keywatch.report.search import search

@@ -8,13 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, select
 
-from keywatch.access_keys.record import ROOT_USER
-from keywatch.report.model import NOT_READ, OLD_DAYS, UNUSED_DAYS
+from keywatch.report.model import CREATED_DAYS, NOT_READ, OLD_DAYS, OTHER, READ, UNUSED_DAYS
+from keywatch.report.predicates import DAY, active, exists, never_used, of_root, older_than, unused_for
 from keywatch.report.schema import FIGURES, UNKNOWN, accounts, bars, days, keys
 from keywatch.report.upsert import upsert
-
-DAY: Final = 86_400
-"""Seconds."""
 
 AGES: Final = (
     (30, "up to 30 days"),
@@ -27,30 +24,8 @@ AGES: Final = (
 )
 """Ranges of age: the most whole days, and the label."""
 
-CREATED_DAYS: Final = 90
-"""Days of which it is counted how many keys were made."""
-
 LARGEST: Final = 10
 """Services and regions that have a bar of their own."""
-
-exists: Final = keys.c.deleted == 0
-active: Final = and_(exists, keys.c.status == "Active")
-
-
-def older_than(whole_days: int, now: int) -> ColumnElement[bool]:
-    """Say that a key's age in whole days is above a number, at a moment in seconds."""
-    return keys.c.created <= now - (whole_days + 1) * DAY
-
-
-def unused_for(whole_days: int, now: int) -> ColumnElement[bool]:
-    """Say that a key has not been used for whole days or more; of one never used, its creation counts."""
-    return keys.c.last_activity <= now - whole_days * DAY
-
-
-of_root: Final = keys.c.user_name == ROOT_USER
-
-never_used: Final = and_(keys.c.last_used == 0, keys.c.created < UNKNOWN)
-"""A key of root, of which IAM tells neither creation nor use, is not called never used."""
 
 
 def count_everything(connection: Connection, now: int) -> None:
@@ -128,7 +103,7 @@ def _count_day(connection: Connection, now: int) -> None:
     row = connection.execute(
         select(
             *sums,
-            of_status("ok", "partial").label("accounts_read"),
+            of_status(*READ).label("accounts_read"),
             of_status(*NOT_READ).label("accounts_not_read"),
             of_status("skipped").label("accounts_skipped"),
         )
@@ -165,7 +140,7 @@ def _count_largest(connection: Connection, chart: str, column: ColumnElement[str
     )
     pairs = [(str(label), int(count)) for label, count in counted]
     rest = sum(count for _, count in pairs[LARGEST:])
-    _write(connection, chart, [*pairs[:LARGEST], *[("Other", rest)] * bool(rest)])
+    _write(connection, chart, [*pairs[:LARGEST], *[(OTHER, rest)] * bool(rest)])
     _write(connection, f"all_{chart}s", pairs)
 
 

@@ -22,6 +22,15 @@ LOCK: Final = 0x6B657977
 WAIT_SECONDS: Final = 600.0
 """How long a run waits for another that writes: a million keys take two minutes."""
 
+CONNECT_SECONDS: Final = 10
+"""How long a server may take to answer at all."""
+
+POOL_SECONDS: Final = 3.0
+"""How long a page waits for one of the connections."""
+
+PAGE_SECONDS: Final = 60
+"""How long a page waits for one answer, and an export that nobody takes keeps its transaction."""
+
 
 def sqlite_url(path: Path) -> URL:
     """Return the URL of a store in a file."""
@@ -40,16 +49,25 @@ def open_engine(url: URL, *, writing: bool) -> Engine:
     """
     try:
         if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS} if writing else {})
+            arguments: dict[str, Any] = {"timeout": WAIT_SECONDS} if writing else {}
+            engine = create_engine(url, connect_args=arguments, pool_timeout=POOL_SECONDS)
             _prepare_sqlite(engine, writing=writing)
         else:
-            # A page reads several tables: as they were when it began to.
+            # A page reads several tables: as they were when it began to. Nothing is prepared that would outlive a
+            # transaction, so that the connection may be a pooler's, such as PgBouncer's.
             isolation: Any = "READ COMMITTED" if writing else "REPEATABLE READ"
-            engine = create_engine(url, pool_pre_ping=True, isolation_level=isolation)
+            arguments = {"prepare_threshold": None}
+            engine = create_engine(
+                _with_timeout(url),
+                connect_args=arguments,
+                isolation_level=isolation,
+                pool_pre_ping=True,
+                pool_timeout=POOL_SECONDS,
+            )
             _prepare_postgresql(engine, writing=writing)
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigurationError(
-            f"The report store, {_name(url)}, needs a driver that is not installed: pip install 'keywatch[postgresql]'."
+            "The report store needs PostgreSQL's driver, which is not installed: pip install 'keywatch[postgresql]'."
         ) from error
     return engine
 
@@ -63,13 +81,19 @@ def speaking_of(engine: Engine) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, UnicodeError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said = " ".join(str(cause).split()) or type(cause).__name__
         raise StoreUnavailableError(
             f"The report store, {_name(engine.url)}, cannot be read or written: {said}. See that it is reachable from "
             "here, that it has room, and that its user may do this."
         ) from error
+
+
+def _with_timeout(url: URL) -> URL:
+    """Have a server that takes a connection and says nothing given up, unless the URL says when itself."""
+    wait = {"connect_timeout": str(CONNECT_SECONDS)}
+    return url if "connect_timeout" in url.query else url.update_query_dict(wait)
 
 
 def _name(url: URL) -> str:
@@ -86,16 +110,18 @@ def _prepare_sqlite(engine: Engine, *, writing: bool) -> None:
         def create(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
             """Make the file before SQLite does, which would let everybody read it."""
             file = Path(arguments[0])
-            file.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file.touch(mode=0o600)
 
     @event.listens_for(engine, "connect")
     def settle(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins no transaction by itself: `begin` below does
         to_write = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536")  # kB
-        to_read = ("query_only = ON", "mmap_size = 1073741824")  # bytes
+        # A file that is mapped into memory would end the process if somebody cut it short.
+        to_read = ("query_only = ON", "mmap_size = 0", "cache_size = -65536")
         for setting in to_write if writing else to_read:
             connection.execute(f"PRAGMA {setting}")
+        connection.create_function("casefold", 1, lambda text: text and text.casefold(), deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
@@ -103,19 +129,17 @@ def _prepare_sqlite(engine: Engine, *, writing: bool) -> None:
 
 
 def _prepare_postgresql(engine: Engine, *, writing: bool) -> None:
-    @event.listens_for(engine, "connect")
-    def settle(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET search_path TO {SCHEMA}")
-            if writing:
-                cursor.execute(f"SET lock_timeout TO '{WAIT_SECONDS}s'")
-            else:
-                cursor.execute("SET default_transaction_read_only TO on")
-        connection.autocommit = False
-
+    settings = {"search_path": SCHEMA}
     if writing:
+        settings["lock_timeout"] = f"{WAIT_SECONDS:.0f}s"
+    else:
+        settings["transaction_read_only"] = "on"
+        settings["statement_timeout"] = settings["idle_in_transaction_session_timeout"] = f"{PAGE_SECONDS}s"
+    chosen = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
 
-        @event.listens_for(engine, "begin")
-        def begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        """Set what holds until the transaction ends, and no longer."""
+        connection.exec_driver_sql(f"SELECT {chosen}")
+        if writing:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -70,7 +70,7 @@ def current_revision(connection: Connection) -> str | None:
 def _refuse_later(revision: str | None) -> None:
     if revision is not None and revision not in _revisions():
         raise StoreSchemaError(
-            f"The report store has schema {revision}, which a later version of Keywatch has given it. Install that "
+            f"The report store has schema {revision!r}, which a later version of Keywatch has given it. Install that "
             "version here too: in every worker, and where Airflow's API server runs."
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 OLD_DAYS: Final = 90
@@ -11,6 +11,24 @@ OLD_DAYS: Final = 90
 
 UNUSED_DAYS: Final = 45
 """A key is unused when it has not been used for this many whole days or more, or was never used and is that old."""
+
+LEFT_AFTER: Final = timedelta(days=30)
+"""An account that no run has listed for so long has left: its keys count as deleted."""
+
+KEPT: Final = timedelta(days=400)
+"""How long runs and deleted keys are remembered."""
+
+ENDINGS_KEPT: Final = timedelta(days=90)
+"""How long it is remembered how each account ended in each run."""
+
+CREATED_DAYS: Final = 90
+"""Days of which it is counted how many keys were made."""
+
+OTHER: Final = "Other"
+"""The bar of what has none of its own."""
+
+READ: Final = ("ok", "partial")
+"""The statuses of accounts that were read."""
 
 NOT_READ: Final = ("denied", "failed")
 """The statuses of accounts that were not read."""
@@ -115,18 +133,14 @@ class RunSummary:
     Attributes:
         run_id: Airflow's run id.
         listed_at: When it listed its accounts.
-        published_at: When its result was written.
-        complete: Whether nothing is missing.
-        accounts: How many accounts it had, by status.
-        keys: Keys that it read.
+        complete: Whether nothing is missing of what it set out to read.
+        accounts: How many accounts it had; a run may be of a few.
     """
 
     run_id: str
     listed_at: datetime
-    published_at: datetime
     complete: bool
-    accounts: dict[str, int]
-    keys: int
+    accounts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +156,8 @@ class AccountState:
         reason: Why it is not ok.
         listed_at: When the last run that had it listed its accounts.
         run_id: That run.
-        read_at: When its keys were last read; None if never. The figures are of that moment.
-        figures: Of its keys.
+        read_at: When its keys were last read; None if never.
+        figures: Of its keys as they were then; ages are of the store's `as_of`.
     """
 
     id: str
@@ -182,6 +196,7 @@ class Overview:
         figures: Of all keys that exist.
         charts: Everything that is drawn.
         not_read: The first few accounts that were not read.
+        partly_read: How many accounts were read in part, whichever run had them last.
     """
 
     as_of: datetime
@@ -190,6 +205,7 @@ class Overview:
     figures: KeyFigures
     charts: Charts
     not_read: tuple[AccountState, ...] = ()
+    partly_read: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +230,7 @@ class KeyRow:
         first_seen: When a run first saw it.
         last_seen: When a run last saw it.
         deleted: When a run first found it gone; None while it exists.
+        unseen_days: Whole days from `last_seen` to the store's `as_of`.
     """
 
     key_id: str
@@ -233,6 +250,7 @@ class KeyRow:
     first_seen: datetime
     last_seen: datetime
     deleted: datetime | None
+    unseen_days: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ class AccountOutcome:
     Attributes:
         id: 12 digits.
         name: Its name in the organisation, if known.
-        status: ok, denied, partial, failed or skipped.
+        status: How its reading ended, delivered or not: ok, denied, partial, failed or skipped.
         action: What AWS was asked when it denied or failed, as IAM policies name it.
-        reason: Why it is not ok.
+        reason: What is not right with it.
         users: Users seen.
         keys: Keys read.
-        rejected: Keys that did not become records, or were not taken.
+        rejected: Keys that were read and not delivered.
         read_at: When its keys were read, UTC; None if they were not.
     """
 

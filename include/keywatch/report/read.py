@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select
 
+from keywatch.errors import StoreBusyError
 from keywatch.report.engine import speaking_of
 from keywatch.report.migrate import check_schema
 from keywatch.report.model import AccountPage, AccountRun, AccountState, Choices, KeyPage, KeyRow, Overview
@@ -17,9 +20,12 @@ from keywatch.report.read_keys import count_keys, read_keys, stream_keys
 from keywatch.report.read_overview import read_choices, read_overview
 from keywatch.report.schema import runs
 
+MOST_EXPORTS: Final = 4
+"""How many exports may go on at once: each keeps a connection for as long as its reader takes."""
+
 
 class ReportReader:
-    """Reads the store. Every method raises as follows.
+    """Reads the store, each method as it is at that moment. Every method raises as follows.
 
     Args:
         engine: For reading.
@@ -31,6 +37,14 @@ class ReportReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._file: tuple[int, int] | None = None
+        self._exports = BoundedSemaphore(MOST_EXPORTS)
+
+    @contextlib.contextmanager
+    def at_one_moment(self) -> Iterator[ReportReader]:
+        """Give a reader all of whose answers are of this moment, whatever is written meanwhile."""
+        with self._reading() as connection:
+            yield _Snapshot(self._engine, connection)
 
     def overview(self) -> Overview | None:
         """Return the page at a glance; None if no run has been written yet."""
@@ -53,11 +67,20 @@ class ReportReader:
         with self._reading() as connection:
             return count_keys(connection, query, _now(connection), most) if connection else 0
 
-    def export(self, query: KeyQuery) -> Iterator[KeyRow]:
-        """Yield a whole list, as it was at one moment, in constant memory."""
-        with self._reading() as connection:
-            if connection:
-                yield from stream_keys(connection, query, _now(connection))
+    def export(self, query: KeyQuery) -> Generator[KeyRow, None, None]:
+        """Yield a whole list, as it was at one moment, in constant memory.
+
+        Raises:
+            StoreBusyError: As many exports as may go on at once do so already.
+        """
+        if not self._exports.acquire(blocking=False):
+            raise StoreBusyError(f"{MOST_EXPORTS} exports are under way already. Try again when one of them has ended.")
+        try:
+            with self._reading() as connection:
+                if connection:
+                    yield from stream_keys(connection, query, _now(connection))
+        finally:
+            self._exports.release()
 
     def choices(self) -> Choices:
         """Return what a list can be filtered by."""
@@ -88,12 +111,37 @@ class ReportReader:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection | None]:
         """Open a transaction that reads; None if there is no store yet."""
-        file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
-        if file and not Path(file).is_file():
-            yield None
-            return
-        with speaking_of(self._engine), self._engine.begin() as connection:
-            yield connection if check_schema(connection) else None
+        with speaking_of(self._engine):
+            if not self._is_there():
+                yield None
+                return
+            with self._engine.begin() as connection:
+                yield connection if check_schema(connection) else None
+
+    def _is_there(self) -> bool:
+        """Tell whether there is a store to connect to; connections to a file that was there before it are let go."""
+        if self._engine.dialect.name != "sqlite":
+            return True
+        try:
+            found = Path(self._engine.url.database or "").stat()
+        except FileNotFoundError:
+            return False
+        if self._file != (found.st_dev, found.st_ino):
+            self._engine.dispose()
+            self._file = (found.st_dev, found.st_ino)
+        return True
+
+
+class _Snapshot(ReportReader):
+    """Reads in a transaction that is open already."""
+
+    def __init__(self, engine: Engine, connection: Connection | None) -> None:
+        super().__init__(engine)
+        self._connection = connection
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection | None]:
+        yield self._connection
 
 
 def _now(connection: Connection) -> int:

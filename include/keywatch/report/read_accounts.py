@@ -6,10 +6,11 @@ import math
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, RowMapping, case, func, or_, select
+from sqlalchemy import Connection, Row, RowMapping, case, func, select
 
 from keywatch.report.model import NOT_READ, AccountPage, AccountRun, AccountState, KeyFigures
 from keywatch.report.schema import FIGURES, account_runs, accounts, known_moment, moment
+from keywatch.report.search import is_account
 
 PER_PAGE: Final = 50
 
@@ -27,12 +28,7 @@ def read_accounts(connection: Connection, search: str, statuses: Collection[str]
     """Return one page of the accounts, those that need somebody first, then those with the most old keys."""
     wanted = []
     if search:
-        wanted.append(
-            or_(
-                accounts.c.name.icontains(search, autoescape=True),
-                accounts.c.account_id.contains(search, autoescape=True),
-            )
-        )
+        wanted.append(is_account(search, sqlite=connection.dialect.name == "sqlite"))
     if statuses:
         wanted.append(accounts.c.status.in_(statuses))
     total = connection.scalar(select(func.count()).select_from(accounts).where(*wanted)) or 0

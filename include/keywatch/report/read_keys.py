@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, Row, Select, func, select, tuple_
 
 from keywatch.report.conditions import conditions
-from keywatch.report.count import DAY
 from keywatch.report.model import KeyPage, KeyRow
+from keywatch.report.predicates import DAY
 from keywatch.report.query import Cursor, KeyQuery
 from keywatch.report.schema import SORTED, UNKNOWN, accounts, keys, known_moment, moment
 
@@ -88,4 +88,5 @@ def _key(row: Found, now: int) -> KeyRow:
         first_seen=known_moment(row.first_seen),
         last_seen=known_moment(row.last_seen),
         deleted=moment(row.deleted),
+        unseen_days=max(0, (now - row.last_seen) // DAY),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from keywatch.report.model import AccountFigures, Bar, Charts, Choices, DayCount, Overview, RunSummary, TrendDay
 from keywatch.report.read_accounts import figures_of, not_read
-from keywatch.report.schema import account_runs, bars, days, known_moment, runs
+from keywatch.report.schema import accounts, bars, days, known_moment, runs
 
 TREND_DAYS: Final = 366
 NOT_READ_SHOWN: Final = 5
@@ -29,6 +29,7 @@ def read_overview(connection: Connection) -> Overview | None:
         figures=figures_of(today),
         charts=_charts(connection, tuple(_trend_day(each) for each in reversed(newest))),
         not_read=not_read(connection, NOT_READ_SHOWN),
+        partly_read=_count_of(connection, accounts.c.status == "partial"),
     )
 
 
@@ -39,19 +40,12 @@ def read_choices(connection: Connection) -> Choices:
 
 
 def _run(connection: Connection, run: RowMapping) -> RunSummary:
-    by_status = (
-        select(account_runs.c.status, func.count())
-        .where(account_runs.c.run_id == run["run_id"], account_runs.c.listed_at == run["listed_at"])
-        .group_by(account_runs.c.status)
-    )
-    return RunSummary(
-        run_id=run["run_id"],
-        listed_at=known_moment(run["listed_at"]),
-        published_at=known_moment(run["published_at"]),
-        complete=run["complete"],
-        accounts={row[0]: row[1] for row in connection.execute(by_status)},
-        keys=run["keys"],
-    )
+    had = _count_of(connection, accounts.c.run_id == run["run_id"])
+    return RunSummary(run["run_id"], known_moment(run["listed_at"]), run["complete"], had)
+
+
+def _count_of(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(accounts).where(condition)) or 0
 
 
 def _trend_day(row: RowMapping) -> TrendDay:

@@ -44,7 +44,7 @@ def key_rows(lines: Iterable[bytes], listed_at: int) -> Iterator[dict[str, Any]]
     for line in lines:
         try:
             record = decoder.decode(line)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError) as error:
             raise StagingDamagedError(
                 f"A staged line is not a record ({error}). Clear the whole run, so that it is made anew."
             ) from error
@@ -70,5 +70,4 @@ def _row(record: StagedRecord, listed_at: int) -> dict[str, Any]:
         "source": record.LastUsedSource,
         "first_seen": seen,
         "last_seen": seen,
-        "deleted": 0,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, String, false, func, or_, select
 
 from keywatch.access_keys.record import shorten
 from keywatch.report.schema import accounts, keys, named
@@ -36,14 +36,15 @@ def search(connection: Connection, text: str) -> ColumnElement[bool]:
     key_id = text.strip().upper()
     if SHORT_KEY_ID.fullmatch(key_id):
         return keys.c.access_key_id == key_id
-    if FULL_KEY_ID.fullmatch(key_id):
-        return keys.c.access_key_id == shorten(key_id)
+    if FULL_KEY_ID.fullmatch(key_id):  # as may a user be called
+        return or_(keys.c.access_key_id == shorten(key_id), _by_name(connection, text))
+    return _by_name(connection, text)
+
+
+def _by_name(connection: Connection, text: str) -> ColumnElement[bool]:
     sqlite = connection.dialect.name == "sqlite"
     has_name = contains(keys.c.user_name, text, sqlite=sqlite)
-    in_account = or_(
-        contains(accounts.c.name, text, sqlite=sqlite), accounts.c.account_id.contains(text, autoescape=True)
-    )
-    found = select(accounts.c.account_id).where(in_account)
+    found = select(accounts.c.account_id).where(is_account(text, sqlite=sqlite))
     of_account = _one_of(connection, keys.c.account_id, found, keys.c.account_id.in_(found))
     if _is_common(connection, or_(has_name, of_account)):
         return or_(has_name, of_account)
@@ -57,6 +58,13 @@ def contains(column: ColumnElement[str], text: str, *, sqlite: bool) -> ColumnEl
     SQLite's LIKE takes no notice of case by itself, of ASCII letters, and IAM's names have no others.
     """
     return column.contains(text, autoescape=True) if sqlite else column.icontains(text, autoescape=True)
+
+
+def is_account(text: str, *, sqlite: bool) -> ColumnElement[bool]:
+    """Say that an account's number or its name, which may have any letters, has a text in it."""
+    name, folded = accounts.c.name, func.casefold(accounts.c.name, type_=String)
+    by_name = folded.contains(text.casefold(), autoescape=True) if sqlite else name.icontains(text, autoescape=True)
+    return or_(by_name, accounts.c.account_id.contains(text, autoescape=True))
 
 
 def _is_common(connection: Connection, condition: ColumnElement[bool]) -> bool:

@@ -18,7 +18,7 @@ def upsert(
     *,
     key: Sequence[str],
     since: str | None = None,
-    first: Sequence[str] = (),
+    smallest: Sequence[str] = (),
     largest: Sequence[str] = (),
     known: Sequence[str] = (),
 ) -> None:
@@ -29,22 +29,29 @@ def upsert(
         table: Where to.
         rows: What to write.
         key: The columns that say which row is the same.
-        since: The column of a moment: a row that is there stays if its moment is later.
-        first: Columns that keep the value that is there.
-        largest: Columns that take the larger value.
-        known: Columns that keep the value that is there where the new one is none.
+        since: The column of a moment: of the row that is there and the new one, the later has the say.
+        smallest: Columns that take the smaller value, whichever row has it.
+        largest: Columns that take the larger value, whichever row has it.
+        known: Columns that take the other row's value where that of the later is none.
     """
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table)
-    new = statement.excluded
+    new, old = statement.excluded, table.c
 
     def value(name: str) -> ColumnElement[Any]:
-        if name in largest:
-            return case((new[name] > table.c[name], new[name]), else_=table.c[name])
-        return func.coalesce(new[name], table.c[name]) if name in known else new[name]
+        if name in smallest:
+            return case((new[name] < old[name], new[name]), else_=old[name])
+        if name in largest or name == since:
+            return case((new[name] > old[name], new[name]), else_=old[name])
+        if since is None:
+            taken: ColumnElement[Any] = new[name]
+            return taken
+        is_later = new[since] >= old[since]
+        if name in known:
+            return case((is_later, func.coalesce(new[name], old[name])), else_=func.coalesce(old[name], new[name]))
+        return case((is_later, new[name]), else_=old[name])
 
-    changed = {name: value(name) for name in rows[0] if name not in (*key, *first)}
-    where = None if since is None else new[since] >= table.c[since]
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed, where=where), list(rows))
+    changed = {name: value(name) for name in rows[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), list(rows))

@@ -14,6 +14,7 @@ from keywatch.progress import Progress
 from keywatch.report.count import count_everything
 from keywatch.report.engine import speaking_of
 from keywatch.report.migrate import migrate
+from keywatch.report.model import ENDINGS_KEPT, KEPT, LEFT_AFTER
 from keywatch.report.outcome import RunOutcome
 from keywatch.report.rows import key_rows
 from keywatch.report.schema import account_runs, accounts, keys, runs, seconds
@@ -24,22 +25,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ROWS_AT_ONCE: Final = 5_000
-
-LEFT_AFTER: Final = timedelta(days=30)
-"""An account that no run has listed for so long has left: its keys count as deleted."""
-
-KEPT: Final = timedelta(days=400)
-"""How long runs and deleted keys are remembered."""
-
-ENDINGS_KEPT: Final = timedelta(days=90)
-"""How long it is remembered how each account ended in each run."""
+ACCOUNTS_AT_ONCE: Final = 500
 
 
 def write_run(engine: Engine, run: RunOutcome, records: Iterable[bytes]) -> None:
     """Migrate the store if need be, and write what a run found. Writing the same run again changes nothing.
 
     A key that an account with status ok no longer has is marked as deleted. An account that was not read keeps its
-    keys as they were last seen. What is known from a later run stays.
+    keys as they were last seen. Keys and accounts end the same in whichever order runs are written.
 
     Args:
         engine: For writing.
@@ -51,13 +44,15 @@ def write_run(engine: Engine, run: RunOutcome, records: Iterable[bytes]) -> None
         StoreUnavailableError: It cannot be written; nothing of the run is in it then.
         StagingDamagedError: A line is no record.
     """
+    # A clock that was ahead when the accounts were listed must not outlast the runs of the days to come.
+    listed_at = seconds(min(run.listed_at, run.published_at))
     with speaking_of(engine):
         migrate(engine)
         with engine.begin() as connection:
-            _write_keys(connection, key_rows(records, seconds(run.listed_at)))
-            _mark_deleted(connection, run)
-            _write_accounts(connection, run)
-            newest = _write_run(connection, run)
+            _write_keys(connection, key_rows(records, listed_at))
+            _write_accounts(connection, run, listed_at)
+            newest = _write_run(connection, run, listed_at)
+            _mark_deleted(connection, run, listed_at, newest)
             _forget(connection, newest)
             count_everything(connection, newest)
 
@@ -65,21 +60,41 @@ def write_run(engine: Engine, run: RunOutcome, records: Iterable[bytes]) -> None
 def _write_keys(connection: Connection, rows: Iterator[dict[str, Any]]) -> None:
     progress, count = Progress(log, "Stored"), 0
     for some in _chunks(rows, ROWS_AT_ONCE):
-        upsert(connection, keys, some, key=["key_id"], since="last_seen", first=["first_seen"])
+        upsert(connection, keys, some, key=["key_id"], since="last_seen", smallest=["first_seen"])
         count += len(some)
         progress.tick(keys=count)
 
 
-def _mark_deleted(connection: Connection, run: RunOutcome) -> None:
-    """Mark what an account no longer has. Whatever this run saw, it saw after it had listed its accounts."""
-    listed_at = seconds(run.listed_at)
-    for some in _chunks((each.id for each in run.accounts if each.status == "ok"), 500):
-        gone = keys.c.account_id.in_(some) & (keys.c.last_seen < listed_at) & (keys.c.deleted == 0)
+def _mark_deleted(connection: Connection, run: RunOutcome, listed_at: int, newest: int) -> None:
+    """Mark a key as deleted by the first run after it was last seen that read all of its account.
+
+    Whatever a run saw, it saw after it had listed its accounts.
+    """
+    connection.execute(keys.update().where(keys.c.deleted > 0, keys.c.last_seen >= keys.c.deleted).values(deleted=0))
+    for some in _chunks((each.id for each in run.accounts if each.status == "ok"), ACCOUNTS_AT_ONCE):
+        unmarked = (keys.c.deleted == 0) | (keys.c.deleted > listed_at)
+        gone = keys.c.account_id.in_(some) & (keys.c.last_seen < listed_at) & unmarked
         connection.execute(keys.update().where(gone).values(deleted=listed_at))
+    if listed_at < newest:
+        _mark_deleted_since(connection, run)
 
 
-def _write_accounts(connection: Connection, run: RunOutcome) -> None:
-    listed_at = seconds(run.listed_at)
+def _mark_deleted_since(connection: Connection, run: RunOutcome) -> None:
+    """Mark keys of this run that later runs, written before it, no longer found."""
+    later = (
+        select(func.min(account_runs.c.listed_at))
+        .where(account_runs.c.account_id == keys.c.account_id, account_runs.c.listed_at > keys.c.last_seen)
+        .where(account_runs.c.status == "ok")
+        .scalar_subquery()
+    )
+    for some in _chunks((each.id for each in run.accounts), ACCOUNTS_AT_ONCE):
+        gone = keys.c.account_id.in_(some) & (keys.c.deleted == 0)
+        connection.execute(keys.update().where(gone).values(deleted=func.coalesce(later, 0)))
+
+
+def _write_accounts(connection: Connection, run: RunOutcome, listed_at: int) -> None:
+    of_this = account_runs.c.run_id == run.run_id
+    connection.execute(account_runs.delete().where(of_this, account_runs.c.listed_at != listed_at))
     for some in _chunks(run.accounts, ROWS_AT_ONCE):
         ends = [
             {
@@ -103,11 +118,11 @@ def _write_accounts(connection: Connection, run: RunOutcome) -> None:
         upsert(connection, account_runs, counts, key=["account_id", "listed_at"])
 
 
-def _write_run(connection: Connection, run: RunOutcome) -> int:
+def _write_run(connection: Connection, run: RunOutcome, listed_at: int) -> int:
     """Write the run itself, and return when the newest run listed its accounts, in seconds."""
     row = {
         "run_id": run.run_id,
-        "listed_at": seconds(run.listed_at),
+        "listed_at": listed_at,
         "published_at": seconds(run.published_at),
         "complete": run.complete,
         "keys": run.keys,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from keywatch.report.query import KeyQuery
-from keywatch_airflow.page.overview import key_tiles
 from keywatch_airflow.page.parameters import (
     ACCOUNT_ID,
     ACCOUNT_STATUSES,
@@ -17,6 +16,7 @@ from keywatch_airflow.page.parameters import (
 from keywatch_airflow.page.problems import NotKnownError
 from keywatch_airflow.page.rendering import render
 from keywatch_airflow.page.store import Reader
+from keywatch_airflow.page.tiles import key_tiles
 
 router = APIRouter()
 
@@ -27,8 +27,10 @@ def accounts(request: Request, reader: Reader) -> Response:
     given = Parameters(request.query_params, ("q", "status", "page"))
     search, status = given.text("q", LONGEST_NAME), given.one_of("status", ACCOUNT_STATUSES)
     statuses = ACCOUNT_STATUSES[status] if status else ()
-    page = reader.accounts(search, statuses, given.number("page", 1, MOST_PAGES) or 1)
-    if not page.total and not search and not status and reader.overview() is None:
+    with reader.at_one_moment() as report:
+        page = report.accounts(search, statuses, given.number("page", 1, MOST_PAGES) or 1)
+        is_empty = not page.total and report.overview() is None
+    if is_empty:
         return render(request, "no_report.html")
     parameters = {name: value for name, value in (("q", search), ("status", status)) if value}
     return render(
@@ -46,17 +48,16 @@ def accounts(request: Request, reader: Reader) -> Response:
 def account(request: Request, reader: Reader, account_id: str) -> Response:
     """Show what is known of one account."""
     Parameters(request.query_params, ())
-    state = reader.account(account_id) if ACCOUNT_ID.fullmatch(account_id) else None
+    unknown = NotKnownError("There is no such account", "No report has had an account of this number.")
+    if not ACCOUNT_ID.fullmatch(account_id):
+        raise unknown
+    with reader.at_one_moment() as report:
+        state, runs = report.account(account_id), report.account_runs(account_id)
+        page = report.keys(KeyQuery(account=account_id))
     if state is None:
-        raise NotKnownError("There is no such account", "No report has had an account of this number.")
-    return render(
-        request,
-        "account.html",
-        account=state,
-        tiles=key_tiles(state.figures, account=state.id),
-        page=reader.keys(KeyQuery(account=state.id)),
-        runs=reader.account_runs(state.id),
-    )
+        raise unknown
+    tiles = key_tiles(state.figures, account=state.id)
+    return render(request, "account.html", account=state, tiles=tiles, page=page, runs=runs)
 
 
 @router.api_route("/users", methods=["GET", "HEAD"])
@@ -65,16 +66,18 @@ def user(request: Request, reader: Reader) -> Response:
     arn = Parameters(request.query_params, ("arn",)).arn("arn")
     if arn is None:
         raise BadParameterError("arn", "It takes the ARN of a user, such as arn:aws:iam::123456789012:user/alice.")
-    kept = reader.keys(KeyQuery(user_arn=arn)).rows
-    gone = reader.keys(KeyQuery(user_arn=arn, deleted=True)).rows
-    if not kept and not gone:
+    with reader.at_one_moment() as report:
+        kept = report.keys(KeyQuery(user_arn=arn)).rows
+        gone = report.keys(KeyQuery(user_arn=arn, deleted=True))
+    found = (*kept, *gone.rows)
+    if not found:
         raise NotKnownError("There is no such user", "No report has found a key of a user with this ARN.")
     return render(
         request,
         "user.html",
-        user=(kept or gone)[0],
+        user=found[0],
         kept=kept,
         gone=gone,
-        first_seen=min(key.first_seen for key in (*kept, *gone)),
+        first_seen=min(key.first_seen for key in found),
         active=sum(key.status == "Active" for key in kept),
     )

@@ -7,7 +7,17 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Final
 
-from keywatch.report.model import Bar, Charts, DayCount, KeyFigures, TrendDay
+from keywatch.report.model import (
+    CREATED_DAYS,
+    OLD_DAYS,
+    OTHER,
+    UNUSED_DAYS,
+    Bar,
+    Charts,
+    DayCount,
+    KeyFigures,
+    TrendDay,
+)
 from keywatch_airflow.page.presentation import age_range, counted, day, number
 
 COMPARED: Final = timedelta(days=30)
@@ -67,12 +77,12 @@ def draw(charts: Charts, figures: KeyFigures) -> tuple[Chart, ...]:
 def _trend(trend: tuple[TrendDay, ...], figures: KeyFigures) -> Chart:
     rows = tuple(Row(day(each.day), each.day.isoformat(), (each.keys, each.old, each.unused)) for each in trend)
     empty = "The trend begins with this report. Every daily run adds a point." if len(trend) < 2 else None  # noqa: PLR2004 - a line has two ends
-    columns = ("Day", "All keys", "Over 90 days old", "Unused for 45 days")
+    columns = ("Day", "All keys", f"Over {OLD_DAYS} days old", f"Unused for {UNUSED_DAYS} days")
     return Chart("trend", "lines", _trend_finding(trend, figures), "Keys by day", columns, rows, empty)
 
 
 def _trend_finding(trend: tuple[TrendDay, ...], figures: KeyFigures) -> str:
-    now = f"{number(figures.old)} of {counted(figures.keys, 'key')} {_is(figures.old)} older than 90 days"
+    now = f"{number(figures.old)} of {counted(figures.keys, 'key')} {_is(figures.old)} older than {OLD_DAYS} days"
     if len(trend) < 2:  # noqa: PLR2004 - a line has two ends
         return now
     last = trend[-1]
@@ -86,14 +96,17 @@ def _trend_finding(trend: tuple[TrendDay, ...], figures: KeyFigures) -> str:
 
 def _created(days: tuple[DayCount, ...]) -> Chart:
     total = sum(each.count for each in days)
-    finding, empty = "No key was created in the last 90 days", None
+    finding, empty = f"No key was created in the last {CREATED_DAYS} days", None
     if total:
         most = max(days, key=lambda each: each.count)
-        finding = f"{counted(total, 'key')} created in 90 days, most on {day(most.day)}: {number(most.count)}"
+        finding = (
+            f"{counted(total, 'key')} created in {CREATED_DAYS} days, most on {day(most.day)}: {number(most.count)}"
+        )
     else:
         empty = "No key was created."
     rows = tuple(Row(day(each.day), each.day.isoformat(), (each.count,)) for each in days)
-    return Chart("created", "days", finding, "Keys created by day, last 90 days", ("Day", "Keys created"), rows, empty)
+    subject = f"Keys created by day, last {CREATED_DAYS} days"
+    return Chart("created", "days", finding, subject, ("Day", "Keys created"), rows, empty)
 
 
 def _ages(bars: tuple[Bar, ...], keys: int) -> Chart:
@@ -111,7 +124,7 @@ def _ages(bars: tuple[Bar, ...], keys: int) -> Chart:
 def _largest(parameter: str, subject: str, column: str, bars: tuple[Bar, ...]) -> Chart:
     preposition = "for" if parameter == "service" else "in"
     finding, empty = f"No key has been used {preposition} any {parameter}", None
-    named = [bar for bar in bars if bar.label != "Other"]
+    named = [bar for bar in bars if bar.label != OTHER]
     if named:
         finding = f"Most often last used {preposition} {named[0].label}: {counted(named[0].count, 'key')}"
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import fields
 from datetime import datetime
@@ -21,8 +22,8 @@ COLUMNS: Final = tuple(field.name for field in fields(KeyRow))
 ROWS_AT_ONCE: Final = 500
 MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet may take for a formula."""
+FORMULA: Final = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?=[\s\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a cell begins that a spreadsheet may take for a formula; for some, one begins at a semicolon or a tab too."""
 
 
 def csv_chunks(rows: Iterator[KeyRow]) -> Generator[str, None, None]:
@@ -40,8 +41,7 @@ def _cell(value: datetime | str | int | None) -> str:
         return ""
     if isinstance(value, datetime):
         return iso(value)
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return FORMULA.sub(r"\1'", str(value))
 
 
 def _written(rows: list[tuple[str, ...]] | list[list[str]]) -> str:

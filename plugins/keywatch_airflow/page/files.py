@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from keywatch_airflow.page.rendering import STATIC, version_of
+from keywatch_airflow.page.rendering import STATIC, versions
 
 router = APIRouter()
 
@@ -18,8 +18,10 @@ files: Final = StaticFiles(directory=STATIC)
 @router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
 async def static(request: Request, path: str) -> Response:
     """Send a file; under an address that has its digest, for good."""
+    if path not in versions():
+        raise HTTPException(404)
     answer = await files.get_response(path, request.scope)
-    is_fixed = request.query_params.get("v") == version_of(path)
+    is_fixed = request.query_params.get("v") == versions()[path]
     answer.headers["Cache-Control"] = f"private, max-age={31_536_000 if is_fixed else 3_600}{', immutable' * is_fixed}"
     return answer
 

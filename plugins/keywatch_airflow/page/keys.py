@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
-from contextlib import closing
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import iterate_in_threadpool
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import PlainTextResponse
 
 from keywatch_airflow.page import filters
 from keywatch_airflow.page.csv_export import csv_chunks
+from keywatch_airflow.page.download import Download
 from keywatch_airflow.page.parameters import key_query, list_parameters
 from keywatch_airflow.page.presentation import counted
 from keywatch_airflow.page.rendering import render
@@ -29,7 +26,8 @@ MOST_COUNTED: Final = 10_000
 def keys(request: Request, reader: Reader) -> Response:
     """Show one page of a list."""
     query, cursor = key_query(request.query_params)
-    overview = reader.overview()
+    with reader.at_one_moment() as report:
+        overview, page, choices = report.overview(), report.keys(query, cursor), report.choices()
     if overview is None:
         return render(request, "no_report.html")
     return render(
@@ -38,8 +36,8 @@ def keys(request: Request, reader: Reader) -> Response:
         overview=overview,
         query=query,
         parameters=list_parameters(query),
-        page=reader.keys(query, cursor),
-        selects=filters.selects(query, reader.choices()),
+        page=page,
+        selects=filters.selects(query, choices),
         marks=filters.marks(query),
         chips=filters.chips(query),
         headings=filters.headings(query),
@@ -65,13 +63,4 @@ def export(request: Request, reader: Reader) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="access-keys-{datetime.now(UTC):%Y-%m-%d}.csv"'}
     if request.method == "HEAD":
         return Response(media_type="text/csv; charset=utf-8", headers=headers)
-    chunks = csv_chunks(reader.export(query))
-    first = next(chunks)  # a store that cannot be read is found out while the answer can still say so
-    return StreamingResponse(_closing(chunks, first), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-async def _closing(chunks: Generator[str, None, None], first: str) -> AsyncIterator[str]:
-    """Hand on what is read, and let go of the store's connection as soon as nobody listens."""
-    with closing(chunks):
-        async for chunk in iterate_in_threadpool(chain([first], chunks)):
-            yield chunk
+    return Download(csv_chunks(reader.export(query)), media_type="text/csv; charset=utf-8", headers=headers)

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from keywatch.errors import BadQueryError, KeywatchError, StoreSchemaError, StoreUnavailableError
+from keywatch.errors import BadQueryError, KeywatchError, StoreBusyError, StoreSchemaError, StoreUnavailableError
 from keywatch_airflow.page.access import is_let_in
 from keywatch_airflow.page.headers import HEADERS
 from keywatch_airflow.page.parameters import BadParameterError
@@ -40,6 +40,9 @@ class Problem:
 UNEXPECTED: Final = Problem(
     500, "Something went wrong", "The page could not be made. What happened is in the log of Airflow's API server."
 )
+
+BUSY_SECONDS: Final = 30
+"""When an export that found too many others under way may be tried again."""
 
 UNAVAILABLE: Final = Problem(
     503,
@@ -80,6 +83,10 @@ async def _of_keywatch(request: Request, error: Exception) -> Response:
         return _answer(request, Problem(400, "The address asks for something unknown", str(error), error.name))
     if isinstance(error, BadQueryError):
         return _answer(request, Problem(400, "The address asks for something unknown", str(error)))
+    if isinstance(error, StoreBusyError):
+        answer = _answer(request, Problem(503, "Too many exports at once", str(error)))
+        answer.headers["Retry-After"] = str(BUSY_SECONDS)
+        return answer
     log.error("The report store cannot be used.", exc_info=error)
     if isinstance(error, StoreUnavailableError):  # which names host and database, no matter of whoever looks
         return _answer(request, UNAVAILABLE)

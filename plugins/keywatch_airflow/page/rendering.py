@@ -15,6 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from keywatch.access_keys.record import ROOT_USER
+from keywatch.report.model import ENDINGS_KEPT, KEPT, LEFT_AFTER, OLD_DAYS, UNUSED_DAYS
 from keywatch_airflow.page import presentation
 from keywatch_airflow.page.access import DAG_ID
 from keywatch_airflow.page.headers import policy_with
@@ -77,7 +79,7 @@ class Links:
 
     def static(self, path: str) -> str:
         """Return the address of a file, which changes with what is in it."""
-        return self(f"/static/{path}", v=version_of(path))
+        return self(f"/static/{path}", v=versions()[path])
 
     def run(self, run_id: str) -> str:
         """Return the address of a run in Airflow."""
@@ -101,9 +103,10 @@ class Links:
 
 
 @cache
-def version_of(path: str) -> str:
-    """Return a digest of a static file."""
-    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:16]
+def versions() -> dict[str, str]:
+    """Return the static files, each with a digest."""
+    files = (path for path in STATIC.rglob("*") if path.is_file())
+    return {path.relative_to(STATIC).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
 
 
 @cache
@@ -139,5 +142,13 @@ def _environment() -> Environment:
         "with_code",
     )
     environment.filters.update({name: getattr(presentation, name) for name in words})
-    environment.globals["status_words"] = presentation.STATUS_WORDS
+    environment.globals.update(
+        status_words=presentation.STATUS_WORDS,
+        root_user=ROOT_USER,
+        old_days=OLD_DAYS,
+        unused_days=UNUSED_DAYS,
+        left_days=LEFT_AFTER.days,
+        kept_days=KEPT.days,
+        ending_days=ENDINGS_KEPT.days,
+    )
     return environment

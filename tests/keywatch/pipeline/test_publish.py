@@ -14,6 +14,7 @@ from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Publ
 from keywatch.pipeline.publish import publish
 from keywatch.pipeline.transform import transform_batch
 from keywatch.pipeline.verdict import verdict
+from keywatch.report.model import AccountFigures
 from keywatch.report.query import KeyQuery
 from keywatch.staging import remove_tree
 from tests.expected import record_id
@@ -210,23 +211,50 @@ def test_publish_writes_the_report_store(run: RunFolder[Path]) -> None:
     reader = reader_of(run.staging)
     overview = reader.overview()
     assert overview is not None
-    assert (overview.run.run_id, overview.run.complete, overview.run.keys) == (RUN_ID, False, 2)
-    assert overview.run.accounts == {"ok": 1, "denied": 1}
+    assert (overview.run.run_id, overview.run.complete, overview.run.accounts) == (RUN_ID, False, 2)
+    assert (overview.accounts, overview.figures.keys) == (AccountFigures(read=1, not_read=1), 2)
     assert sorted(row.user_name for row in reader.keys(KeyQuery()).rows) == ["alice", "bob"]
     [denied] = overview.not_read
     assert (denied.id, denied.name, denied.action, denied.read_at) == (TWO, f"name-{TWO}", "iam:ListUsers", None)
 
 
 def test_publish_shows_what_was_read_but_not_delivered(run: RunFolder[Path]) -> None:
-    """Keys that reached no table are on the page all the same, and their account is marked as failed."""
+    """Keys that reached no table are on the page all the same: their account was read, and what is wrong is said."""
     transform_batch(ExtractedBatch(batch=batch_of(ONE), keys=2), run)
 
-    published(run, [batch_of(ONE)], [])
+    summary, _ = published(run, [batch_of(ONE)], [])
+
+    reader = reader_of(run.staging)
+    account = reader.account(ONE)
+    assert account is not None
+    assert (account.status, account.figures.keys) == ("ok", 2)
+    assert account.read_at == datetime.fromisoformat(SNAPSHOT)
+    assert "read but not all delivered" in str(account.reason)
+    assert [ending.rejected for ending in reader.account_runs(ONE)] == [2]
+    assert not summary["complete"]
+
+
+def test_key_that_is_no_record_keeps_its_account_from_being_whole(run: RunFolder[Path]) -> None:
+    """An account of which a key went to the dead letters is read in part, so that no key is taken for deleted."""
+    stage_account(run, ONE, [raw_row(ONE, "alice"), raw_row(ONE, "bob", create_date="yesterday")])
+
+    published(run, [batch_of(ONE)], [loaded(rejected={ONE: 1})])
 
     account = reader_of(run.staging).account(ONE)
     assert account is not None
-    assert (account.status, account.figures.keys) == ("failed", 2)
-    assert account.read_at == datetime.fromisoformat(SNAPSHOT)
+    assert account.status == "partial"
+
+
+def test_record_that_is_not_taken_was_read(run: RunFolder[Path]) -> None:
+    """A destination that rejects a record does not make its account one that was read in part."""
+    transform_batch(ExtractedBatch(batch=batch_of(ONE), keys=2), run)
+
+    _, rows = published(run, [batch_of(ONE)], [loaded(accepted=1, rejected={ONE: 1})])
+
+    account = reader_of(run.staging).account(ONE)
+    assert account is not None
+    assert (account.status, rows[ONE]["Status"]) == ("ok", "partial")
+    assert "1 of 2 keys were rejected" in str(account.reason)
 
 
 def test_publish_of_an_older_run_leaves_the_latest_report(run: RunFolder[Path]) -> None:

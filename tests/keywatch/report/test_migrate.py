@@ -100,7 +100,7 @@ def test_store_of_a_later_version_is_left_alone(store: Engine, reader: ReportRea
     with store.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(StoreSchemaError, match="has schema 9999, which a later version"):
+    with pytest.raises(StoreSchemaError, match="has schema '9999', which a later version"):
         reader.overview()
     with pytest.raises(StoreSchemaError, match="Install that version"):
         write(store, [], at=NOW)

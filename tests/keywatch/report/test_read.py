@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine
 
-from keywatch.errors import BadQueryError
+from keywatch.errors import BadQueryError, StoreBusyError
 from keywatch.report.migrate import migrate
 from keywatch.report.model import KeyRow
 from keywatch.report.query import SORTS, Cursor, KeyQuery, Sort, decode_cursor, is_storable
-from keywatch.report.read import ReportReader
+from keywatch.report.read import MOST_EXPORTS, ReportReader
 from keywatch.report.schema import keys
 from tests.keywatch.report.found import NOW, ONE, THREE, TWO, denied, ok, record, write
 
@@ -212,6 +212,63 @@ def test_text_that_no_database_takes_is_refused(text: str) -> None:
         KeyQuery(service=text)
     with pytest.raises(BadQueryError, match="first page"):
         decode_cursor(Cursor(text, 1, forward=True).encode(), "user")
+
+
+def test_few_exports_go_on_at_once(store: Engine, reader: ReportReader) -> None:
+    """Of exports that nobody reads to the end, a few are begun; lists are read beside them, and the next one after."""
+    write(store, [record("alice"), record("bob")])
+    begun = [reader.export(KeyQuery()) for _ in range(MOST_EXPORTS)]
+    for export in begun:
+        next(export)
+
+    with pytest.raises(StoreBusyError, match="4 exports are under way already"):
+        next(reader.export(KeyQuery()))
+    assert reader.count(KeyQuery()) == 2
+
+    begun[0].close()
+    assert len(list(reader.export(KeyQuery()))) == 2
+    for export in begun:
+        export.close()
+
+
+def test_answers_of_one_moment_are_of_one_run(store: Engine, reader: ReportReader) -> None:
+    """What is written while a page is made does not show in half of it."""
+    write(store, [record("alice", at=NOW - timedelta(days=1))], at=NOW - timedelta(days=1))
+
+    with reader.at_one_moment() as report:
+        before = report.overview()
+        write(store, [record("alice"), record("bob")])
+        assert report.count(KeyQuery()) == 1
+        assert report.overview() == before
+
+    assert reader.count(KeyQuery()) == 2
+
+
+@pytest.mark.parametrize("name", ["asiapacificreporter1", "AVIATIONSERVICES1", "akiaiosfodnn7example"])
+def test_user_who_is_called_like_a_key_is_found(store: Engine, reader: ReportReader, name: str) -> None:
+    """A search that could be an access key id looks for names too."""
+    write(store, [record(name), record("other", key="AKIA...MPLE")])
+
+    found = {row.user_name for row in reader.keys(KeyQuery(search=name)).rows}
+
+    assert found == {name} | ({"other"} if name.startswith("akia") else set())
+
+
+@pytest.mark.parametrize("text", ["ZÜRICH", "zürich", "Zürich", "ü"])
+def test_account_is_found_in_any_letter_case(store: Engine, reader: ReportReader, text: str) -> None:
+    """Names of accounts have letters of any language, and their case does not matter either."""
+    write(store, [record("alice"), record("bob", TWO)], ok(ONE, name="Büro Zürich"), TWO)
+
+    assert [row.user_name for row in reader.keys(KeyQuery(search=text)).rows] == ["alice"]
+    assert [account.id for account in reader.accounts(search=text).rows] == [ONE]
+
+
+def test_key_says_how_long_it_was_not_seen(store: Engine, reader: ReportReader) -> None:
+    """A key of an account that is not read any more has the age of what is known of it."""
+    write(store, [record("alice", at=NOW - timedelta(days=12))], at=NOW - timedelta(days=12))
+    write(store, [record("bob", TWO)], denied(ONE), TWO)
+
+    assert {row.user_name: row.unseen_days for row in reader.keys(KeyQuery()).rows} == {"alice": 12, "bob": 0}
 
 
 def test_accounts_that_need_somebody_come_first(store: Engine, reader: ReportReader) -> None:

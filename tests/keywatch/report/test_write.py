@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine
 
 from keywatch.errors import StagingDamagedError, StoreUnavailableError
 from keywatch.report.engine import open_engine, sqlite_url
 from keywatch.report.model import AccountFigures, Bar, DayCount, KeyFigures, KeyRow, Overview
+from keywatch.report.outcome import AccountOutcome, RunOutcome
 from keywatch.report.query import KeyQuery
 from keywatch.report.read import ReportReader
 from keywatch.report.schema import accounts, keys, runs
+from keywatch.report.write import write_run
+from tests.keywatch.report import stores
 from tests.keywatch.report.found import NOW, ONE, THREE, TWO, denied, ok, record, write
 
 DAY = timedelta(days=1)
@@ -193,7 +201,7 @@ def test_accounts_that_were_read_and_not(store: Engine, reader: ReportReader) ->
     assert seen.accounts == AccountFigures(read=2, not_read=1, skipped=1)
     assert seen.figures.keys == 2
     assert [account.id for account in seen.not_read] == [TWO]
-    assert seen.run.accounts == {"ok": 1, "skipped": 1}
+    assert (seen.run.accounts, seen.partly_read) == (2, 0)
 
 
 def test_account_that_left_counts_no_longer(store: Engine, reader: ReportReader) -> None:
@@ -240,6 +248,116 @@ def test_older_run_takes_nothing_back(store: Engine, reader: ReportReader) -> No
     assert names(reader, KeyQuery(account=TWO)) == ["bob"]
     assert overview(reader).as_of == NOW
     assert [run.run_id for run in reader.account_runs(ONE)] == [NOW.isoformat(), (NOW - DAY).isoformat()]
+
+
+def test_older_run_brings_nothing_back(store: Engine, reader: ReportReader) -> None:
+    """A key that a newer run found gone stays so, as does one that only the older run had seen."""
+    yesterday = NOW - DAY
+    found = [record("alice", at=yesterday), record("bob", at=yesterday)]
+    write(store, found, at=yesterday)
+    write(store, [record("alice")])
+
+    write(store, [*found, record("carol", at=yesterday)], at=yesterday)
+
+    assert names(reader) == ["alice"]
+    gone = reader.keys(KeyQuery(deleted=True)).rows
+    assert {(key.user_name, key.deleted, key.last_seen) for key in gone} == {
+        ("bob", NOW, yesterday),
+        ("carol", NOW, yesterday),
+    }
+
+
+def test_older_run_tells_what_it_alone_knows(store: Engine, reader: ReportReader) -> None:
+    """When an account was read, and since when a key is there, is known from an older run too."""
+    yesterday = NOW - DAY
+    write(store, [], denied(ONE))
+
+    write(store, [record("alice", at=yesterday)], ok(ONE, yesterday, "payments"), at=yesterday)
+
+    account = reader.account(ONE)
+    assert account is not None
+    assert (account.status, account.name, account.read_at) == ("denied", "payments", yesterday)
+
+
+runs_of_three_days = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.sets(st.sampled_from(["alice", "bob", "carol"])),
+        st.sampled_from(["ok", "ok", "partial", "denied"]),
+        st.sampled_from(["ok", "denied"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=runs_of_three_days, order=st.randoms(use_true_random=False))
+def test_order_of_writing_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, found: list[tuple[int, set[str], str, str]], order: random.Random
+) -> None:
+    """Runs of some days leave the same keys and accounts in whichever order they are written, and if some are twice."""
+    days = {day: (users, one, two) for day, users, one, two in found}
+    shuffled = [*days, *order.sample([*days], order.randint(0, len(days)))]
+    order.shuffle(shuffled)
+
+    assert state_after(tmp_path_factory.mktemp("any"), days, shuffled) == state_after(
+        tmp_path_factory.mktemp("sorted"), days, sorted(days)
+    )
+
+
+def state_after(folder: Path, days: dict[int, tuple[set[str], str, str]], order: Sequence[int]) -> object:
+    """Write days in an order, and return what is known of keys and accounts then."""
+    store = stores.store_in(folder)
+    for day in order:
+        users, one, two = days[day]
+        at = NOW + day * DAY
+        seen = users if one in ("ok", "partial") else set()
+        found = [record(user, at=at, age=10 + day) for user in seen]
+        outcomes = [
+            AccountOutcome(account, f"{account}-{day}", status, read_at=at if status in ("ok", "partial") else None)
+            for account, status in ((ONE, one), (TWO, two))
+        ]
+        write(store, found, *outcomes, at=at)
+    store.dispose()
+    reader = stores.reader_of(folder)
+    kept = KeyQuery(sort="user")
+    return (
+        reader.keys(kept).rows,
+        reader.keys(replace(kept, deleted=True)).rows,
+        reader.accounts(),
+        reader.account_runs(ONE),
+    )
+
+
+def test_run_that_is_made_anew_is_there_once(store: Engine, reader: ReportReader) -> None:
+    """A run that is cleared as a whole lists its accounts again: how they ended the first time is forgotten."""
+    write(store, [record("alice")], run_id="scheduled__1")
+    write(store, [record("alice", at=NOW + DAY)], at=NOW + DAY, run_id="scheduled__1")
+
+    [run] = reader.account_runs(ONE)
+    assert (run.run_id, run.listed_at) == ("scheduled__1", NOW + DAY)
+
+
+def test_clock_that_is_ahead_does_not_last(store: Engine, reader: ReportReader) -> None:
+    """A run that listed its accounts next month, so it says, counts as of when it was written."""
+    ahead = RunOutcome("ahead", NOW + 40 * DAY, NOW, complete=True, keys=0, accounts=[denied(ONE)])
+    write_run(store, ahead, [])
+    assert overview(reader).as_of == NOW
+
+    write(store, [record("alice", at=NOW + DAY)], at=NOW + DAY)
+    assert (overview(reader).as_of, names(reader)) == (NOW + DAY, ["alice"])
+
+
+def test_run_of_a_few_accounts_says_so(store: Engine, reader: ReportReader) -> None:
+    """What the newest run did not have stays known: accounts read in part by an earlier one count as such."""
+    partly = AccountOutcome(TWO, None, "partial", reason="1 of 2 users", read_at=NOW - DAY)
+    write(store, [record("alice", at=NOW - DAY)], ONE, partly, denied(THREE), at=NOW - DAY)
+    write(store, [record("alice")], ONE)
+
+    seen = overview(reader)
+    assert (seen.run.complete, seen.run.accounts, seen.partly_read) == (True, 1, 1)
+    assert seen.accounts == AccountFigures(read=2, not_read=1)
 
 
 def test_clock_behind_the_listing_deletes_nothing(store: Engine, reader: ReportReader) -> None:
@@ -325,6 +443,7 @@ def test_key_of_any_time_is_taken(store: Engine, reader: ReportReader) -> None:
         first_seen=NOW,
         last_seen=NOW,
         deleted=None,
+        unseen_days=0,
     )
 
 

@@ -105,6 +105,18 @@ def test_page_for_those_outside_holds_what_its_policy_allows(browser: Browser, u
     assert "/static/" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "path", ["x/../page.css", "x/%2e%2e/page.css", "./page.css", "page.js/../page.css", "%2e%2e/app.py"]
+)
+@pytest.mark.usefixtures("store")
+def test_no_other_file_is_sent(browser: Browser, path: str) -> None:
+    """Files have one address each; any other is none of ours."""
+    answer = browser(base_path="").get(f"http://airflow.example/keywatch/static/{path}")
+
+    assert answer.status_code in (200, 404)
+    assert (answer.status_code == 200) == answer.request.url.path.endswith("/static/page.css")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_the_page_only_shows(browser: Browser, method: str) -> None:
     """No other methods than GET and HEAD exist."""

@@ -231,11 +231,39 @@ def test_formula_is_text_in_the_export(client: TestClient) -> None:
 def test_cell_that_begins_a_formula_is_marked(start: str) -> None:
     """Whatever begins a formula in a spreadsheet is marked, quotes and line ends in it or not."""
     text = f'{start}a"b,c\r\nd'
-    row = KeyRow("k", None, ONE, text, text, "arn", None, None, None, None, None, "exact", None, None, NOW, NOW, None)
 
+    assert exported(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("\uff1dcmd", "'\uff1dcmd"),
+        ("\uff0b1", "'\uff0b1"),
+        ("\uff0d1", "'\uff0d1"),
+        ("\uff20SUM(1)", "'\uff20SUM(1)"),
+        (" =1+1", "' =1+1"),
+        ("\u00a0\u200b\ufeff@x", "'\u00a0\u200b\ufeff@x"),
+        ("\n=1", "'\n'=1"),
+        ("shop;=1+1", "shop;'=1+1"),
+        ("shop; -1", "shop;' -1"),
+        ("shop\t@x", "shop\t'@x"),
+        ("a-b=c+d@e;f", "a-b=c+d@e;f"),
+        ("", ""),
+    ],
+)
+def test_what_some_spreadsheet_takes_for_a_formula_is_marked(text: str, marked: str) -> None:
+    """Full-width signs, spaces before a sign, and cells that begin at a semicolon or a tab are marked, others not."""
+    assert exported(text) == marked
+
+
+def exported(name: str) -> str:
+    """Return how a name comes out of an export."""
+    unknown = (None,) * 5
+    row = KeyRow("k", None, ONE, name, name, "arn", *unknown, "exact", None, None, NOW, NOW, None, 0)
     [read] = rows_of("".join(csv_chunks(iter([row]))))
-
-    assert (read["user_name"], read["account_name"]) == (f"'{text}", f"'{text}")
+    assert read["account_name"] == read["user_name"]
+    return read["user_name"]
 
 
 def test_export_reads_as_it_writes() -> None:
@@ -247,7 +275,7 @@ def test_export_reads_as_it_writes() -> None:
         while True:
             taken += 1
             yield KeyRow(
-                "k", None, ONE, None, "u", "arn", None, None, None, None, None, "exact", None, None, NOW, NOW, None
+                "k", None, ONE, None, "u", "arn", None, None, None, None, None, "exact", None, None, NOW, NOW, None, 0
             )
 
     assert len(list(islice(csv_chunks(endless()), 3))) == 3

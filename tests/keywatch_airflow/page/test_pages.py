@@ -190,7 +190,7 @@ def test_account_says_why_it_was_not_read(empty_store: Engine, browser: Browser)
     said = words(browser().get(f"/accounts/{TWO}").text)
     assert "This account denies iam:ListUsers" in said
     assert "Allow it: { Action }." in said
-    assert "What is below is as it was" in said
+    assert "Its keys are as they were seen" in said
     assert "bob" in said
     assert said.index("Access denied iam:ListUsers") < said.rindex("Read")
 
