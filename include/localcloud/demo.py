@@ -143,7 +143,8 @@ To look further:
 
 
 def _account_line(row: dict[str, Any]) -> list[object]:
-    counts = [int(row["UserCount_d"]), int(row["KeyCount_d"])]
+    is_read = row["Status_s"] in ("ok", "partial")
+    counts = [int(row["UserCount_d"]), int(row["KeyCount_d"])] if is_read else ["-", "-"]
     why = row.get("Action_s") or (row.get("Reason_s") or "").removeprefix("left out: ")
     return [row["account_number_s"], row["AccountName_s"], row["Status_s"], *counts, row["SnapshotTime_t"], why]
 

@@ -19,6 +19,7 @@ from localcloud.demo import organization
 from localcloud.standalone import Standalone, port_is_free
 
 STATE = PROJECT / ".airflow" / "localcloud"
+STORE = "keywatch_report.db"
 
 
 def main(argv: list[str]) -> int:
@@ -88,17 +89,22 @@ def _prepare(env: dict[str, str], home: Path, cloud: LocalCloud) -> bool:
 
 
 def _show_demo(home: Path) -> bool:
-    """Give the page what the last demo found, unless a run of this Airflow has found something since."""
-    demo, shown = (folder / "keywatch_report.db" for folder in (DEMO_HOME, home))
+    """Give the page what the last demo found, and Airflow its run, unless a run of this Airflow has ended since."""
+    demo, shown = (folder / STORE for folder in (DEMO_HOME, home))
     if not demo.is_file():
         return shown.is_file()
     if not shown.is_file() or shown.stat().st_mtime < demo.stat().st_mtime:
-        for file in home.glob("keywatch_report.db*"):
-            file.unlink()
-        shown.touch(mode=0o600)
-        with contextlib.closing(sqlite3.connect(demo)) as source, contextlib.closing(sqlite3.connect(shown)) as target:
-            source.backup(target)
+        for name in ("airflow.db", STORE):
+            for file in home.glob(f"{name}*"):
+                file.unlink()
+            _copy(DEMO_HOME / name, home / name)
     return True
+
+
+def _copy(demo: Path, shown: Path) -> None:
+    shown.touch(mode=0o600)
+    with contextlib.closing(sqlite3.connect(demo)) as source, contextlib.closing(sqlite3.connect(shown)) as target:
+        source.backup(target)
 
 
 def _print_welcome(running: Standalone, cloud: LocalCloud, *, shown: bool) -> None:
@@ -110,9 +116,10 @@ def _print_welcome(running: Standalone, cloud: LocalCloud, *, shown: bool) -> No
   login     admin
   password  {running.password}
 
-  Unpause and trigger access_key_report. Left as it is, its form audits the connection's own account; for all of them
-  tick "Whole organisation" and enter {cloud.aws.role_name} as "Role to assume". One account denies access, so that run
-  ends red and says so. By REST: {{"organization": true, "role_name": "{cloud.aws.role_name}"}}
+  Unpause and trigger access_key_report; unpausing starts the run of the day too. Left as it is, its form audits the
+  connection's own account; for all of them switch on "Whole organisation" and enter {cloud.aws.role_name} as "Role to
+  assume". One account denies access, so that run ends red and says so.
+  By REST: {{"organization": true, "role_name": "{cloud.aws.role_name}"}}
   The examples that list resource groups want subscription {cloud.azure.subscription_id}.
   Then ask, from another terminal:
     .venv/bin/python -m localcloud query 'AccessKeys() | sort by KeyAgeDays_d desc | take 5'

@@ -51,7 +51,7 @@ def _form() -> dict[str, Param]:
             default=False,
             type="boolean",
             title="Whole organisation",
-            description="Audit every account that AWS Organizations lists. Needs *Role to assume*.",
+            description="Audit every account that AWS Organizations lists. Needs a role to assume.",
         ),
         "accounts": Param(
             None,
@@ -83,7 +83,7 @@ def _form() -> dict[str, Param]:
             type=["null", "string"],
             title="Destination connection",
             description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector). Empty: "
-            "nowhere but to Airflow's page *Access keys*.",
+            "nowhere but to Airflow's page Access keys.",
         ),
         "copy_conn_id": Param(
             None, type=["null", "string"], title="Copy to", description="Another destination that gets the same rows."

@@ -292,6 +292,26 @@ def test_page_is_in_airflow(airflow: Airflow, open_page: Open, keep_screenshot: 
     frame.get_by_role("link", name="Overview").click()
     frame.get_by_role("link", name="Open the run").click()
     page.wait_for_url("**/dags/access_key_report/runs/**")
+    expect(page.get_by_text("verdict").first).to_be_visible()
+    expect(page.get_by_text("Not Found")).to_have_count(0)
+
+
+def test_page_on_paper_has_its_charts_whole(up: Up, tmp_path: Path) -> None:
+    """In print, no chart is wider than its card, a list is a table, and the moment of the report is there in full."""
+    page = up("/")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.set_viewport_size({"width": 718, "height": 1000})
+
+    figures = page.locator("figure")
+    assert figures.evaluate_all("(all) => all.every((each) => each.scrollWidth <= each.clientWidth)")
+    time = page.locator(".facts time").first
+    said = time.evaluate("(each) => getComputedStyle(each, '::after').content")
+    assert time.get_attribute("title") in said
+    assert page.locator("table.keys").first.evaluate("(each) => getComputedStyle(each).display") == "table"
+    page.pdf(path=tmp_path / "overview.pdf")
+    assert (tmp_path / "overview.pdf").stat().st_size > 10_000
 
 
 def test_screenshots_of_the_readme_are_of_these_pages() -> None:

@@ -109,7 +109,7 @@ def _init_database(folder: Path, user: str, password: str) -> None:
         "--encoding",
         "UTF8",
     ]
-    command = [_program("initdb"), "--pgdata", str(folder / "data"), "--locale", "C", *options]
+    command = [_program("initdb"), "--pgdata", str(folder / "data"), "--locale", "C.UTF-8", *options]
     finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, **_unprivileged())
     secret.unlink()
     if finished.returncode:

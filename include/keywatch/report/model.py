@@ -197,6 +197,7 @@ class Overview:
         charts: Everything that is drawn.
         not_read: The first few accounts that were not read.
         partly_read: How many accounts were read in part, whichever run had them last.
+        never_read: How many of those not read no run has ever read: their keys are in no figure.
     """
 
     as_of: datetime
@@ -206,6 +207,7 @@ class Overview:
     charts: Charts
     not_read: tuple[AccountState, ...] = ()
     partly_read: int = 0
+    never_read: int = 0
 
 
 @dataclass(frozen=True, slots=True)

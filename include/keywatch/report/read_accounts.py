@@ -25,7 +25,7 @@ def read_account(connection: Connection, account_id: str) -> AccountState | None
 
 
 def read_accounts(connection: Connection, search: str, statuses: Collection[str], page: int) -> AccountPage:
-    """Return one page of the accounts, those that need somebody first, then those with the most old keys."""
+    """Return one page of the accounts: those not read first, then those with root keys, then by old keys."""
     wanted = []
     if search:
         wanted.append(is_account(search, sqlite=connection.dialect.name == "sqlite"))
@@ -34,7 +34,7 @@ def read_accounts(connection: Connection, search: str, statuses: Collection[str]
     total = connection.scalar(select(func.count()).select_from(accounts).where(*wanted)) or 0
     pages = max(1, math.ceil(total / PER_PAGE))
     number = min(max(page, 1), pages)
-    order = (urgency, accounts.c.old_active.desc(), accounts.c["keys"].desc(), accounts.c.account_id)
+    order = (urgency, accounts.c.root.desc(), accounts.c.old.desc(), accounts.c["keys"].desc(), accounts.c.account_id)
     chosen = select(accounts).where(*wanted).order_by(*order).limit(PER_PAGE).offset((number - 1) * PER_PAGE)
     return AccountPage(tuple(_state(row) for row in connection.execute(chosen)), number, pages, total)
 

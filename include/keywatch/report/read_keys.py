@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, func, select, tuple_
@@ -46,8 +47,9 @@ def count_keys(connection: Connection, query: KeyQuery, now: int, most: int) -> 
 def stream_keys(connection: Connection, query: KeyQuery, now: int) -> Iterator[KeyRow]:
     """Yield a whole list in its order, as it was at one moment, a thousand rows in memory at a time."""
     chosen = _chosen(connection, query, now, rising=_rises(query))
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(chosen):
-        yield _key(row, now)
+    with closing(connection.execution_options(yield_per=ROWS_AT_ONCE).execute(chosen)) as rows:
+        for row in rows:
+            yield _key(row, now)
 
 
 def _rises(query: KeyQuery) -> bool:

@@ -7,7 +7,17 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from keywatch.report.model import AccountFigures, Bar, Charts, Choices, DayCount, Overview, RunSummary, TrendDay
+from keywatch.report.model import (
+    NOT_READ,
+    AccountFigures,
+    Bar,
+    Charts,
+    Choices,
+    DayCount,
+    Overview,
+    RunSummary,
+    TrendDay,
+)
 from keywatch.report.read_accounts import figures_of, not_read
 from keywatch.report.schema import accounts, bars, days, known_moment, runs
 
@@ -30,6 +40,7 @@ def read_overview(connection: Connection) -> Overview | None:
         charts=_charts(connection, tuple(_trend_day(each) for each in reversed(newest))),
         not_read=not_read(connection, NOT_READ_SHOWN),
         partly_read=_count_of(connection, accounts.c.status == "partial"),
+        never_read=_count_of(connection, accounts.c.status.in_(NOT_READ) & (accounts.c.read_at == 0)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Select, String, false, func, or_, select
 
 from keywatch.access_keys.record import shorten
+from keywatch.report.predicates import of_root
 from keywatch.report.schema import accounts, keys, named
 
 FULL_KEY_ID: Final = re.compile(r"A[A-Z]IA[A-Z0-9]{12,124}")
@@ -31,8 +32,13 @@ def search(connection: Connection, text: str) -> ColumnElement[bool]:
 
     Args:
         connection: To the store.
-        text: Part of a user name, of an account's name or number, or an access key id, of which both ends are known.
+        text: Part of a user name, of an account's name or number; an access key id, of which both ends are known; the
+            ARN of a user; or "root user".
     """
+    if text.startswith("arn:"):
+        return keys.c.user_arn == text
+    if text.casefold() == "root user":
+        return of_root
     key_id = text.strip().upper()
     if SHORT_KEY_ID.fullmatch(key_id):
         return keys.c.access_key_id == key_id

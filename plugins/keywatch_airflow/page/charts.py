@@ -115,6 +115,7 @@ def _ages(bars: tuple[Bar, ...], keys: int) -> Chart:
     if total:
         most = max(bars, key=lambda bar: bar.count)
         finding = f"The largest group is {age_range(most.label)} old: {number(most.count)} of {counted(keys, 'key')}"
+        finding += f"; of {number(keys - total)}, no age is known" if keys > total else ""
     else:
         empty = "No key has a known age."
     rows = tuple(Row(age_range(bar.label), bar.label, (bar.count,)) for bar in bars)

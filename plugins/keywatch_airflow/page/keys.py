@@ -8,6 +8,9 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from starlette.responses import PlainTextResponse
 
+from keywatch.report.model import NOT_READ, AccountState
+from keywatch.report.query import KeyQuery
+from keywatch.report.read import ReportReader
 from keywatch_airflow.page import filters
 from keywatch_airflow.page.csv_export import csv_chunks
 from keywatch_airflow.page.download import Download
@@ -17,6 +20,8 @@ from keywatch_airflow.page.rendering import render
 from keywatch_airflow.page.store import Reader
 
 router = APIRouter()
+
+NAMED: Final = 5
 
 MOST_COUNTED: Final = 10_000
 """Counting a list that is longer takes a while and tells nobody more."""
@@ -28,6 +33,7 @@ def keys(request: Request, reader: Reader) -> Response:
     query, cursor = key_query(request.query_params)
     with reader.at_one_moment() as report:
         overview, page, choices = report.overview(), report.keys(query, cursor), report.choices()
+        unread = () if page.rows else _never_read(report, query)
     if overview is None:
         return render(request, "no_report.html")
     return render(
@@ -37,6 +43,7 @@ def keys(request: Request, reader: Reader) -> Response:
         query=query,
         parameters=list_parameters(query),
         page=page,
+        unread=unread,
         selects=filters.selects(query, choices),
         marks=filters.marks(query),
         chips=filters.chips(query),
@@ -45,6 +52,13 @@ def keys(request: Request, reader: Reader) -> Response:
         cleared=filters.without_filters(query),
         is_first=cursor is None,
     )
+
+
+def _never_read(report: ReportReader, query: KeyQuery) -> tuple[AccountState, ...]:
+    """Return the accounts that a list without a key speaks of, and whose keys nobody knows."""
+    named = query.account or query.search
+    found = report.accounts(named, [*NOT_READ, "skipped"]).rows if named else ()
+    return tuple(account for account in found if account.read_at is None)[:NAMED]
 
 
 @router.api_route("/keys/count", methods=["GET", "HEAD"])

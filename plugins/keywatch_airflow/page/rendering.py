@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from keywatch.access_keys.record import ROOT_USER
-from keywatch.report.model import ENDINGS_KEPT, KEPT, LEFT_AFTER, OLD_DAYS, UNUSED_DAYS
+from keywatch.report.model import ENDINGS_KEPT, KEPT, LEFT_AFTER, OLD_DAYS, READ, UNUSED_DAYS
 from keywatch_airflow.page import presentation
 from keywatch_airflow.page.access import DAG_ID
 from keywatch_airflow.page.headers import policy_with
@@ -145,6 +145,7 @@ def _environment() -> Environment:
     environment.globals.update(
         status_words=presentation.STATUS_WORDS,
         root_user=ROOT_USER,
+        read=READ,
         old_days=OLD_DAYS,
         unused_days=UNUSED_DAYS,
         left_days=LEFT_AFTER.days,

@@ -68,7 +68,7 @@ def key_tiles(figures: KeyFigures, **scope: str) -> tuple[Tile, ...]:
         tile(f"Over {OLD} days old", figures.old, old, of=old_of, age=OLD),
         tile(f"Unused for {UNUSED} days", figures.unused, unused, of=unused_of, unused=UNUSED),
         tile("Never used", figures.never_used, never, of=never_of, never="1"),
-        tile("Users with two active keys", figures.users_with_two_active, share, two="1"),
+        tile("Users with two active keys", figures.users_with_two_active, share, two="1", sort="user"),
     )
 
 

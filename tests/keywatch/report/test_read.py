@@ -263,6 +263,16 @@ def test_account_is_found_in_any_letter_case(store: Engine, reader: ReportReader
     assert [account.id for account in reader.accounts(search=text).rows] == [ONE]
 
 
+def test_what_the_page_shows_can_be_searched_for(store: Engine, reader: ReportReader) -> None:
+    """The ARN of a user, and the name that the page gives to root, find what they name."""
+    root = record("<root_account>", age=None, AccessKeyId=None)
+    write(store, [record("alice"), record("alice", TWO), root], ONE, TWO)
+
+    [key] = reader.keys(KeyQuery(search=f"arn:aws:iam::{TWO}:user/alice")).rows
+    assert (key.account_id, key.user_name) == (TWO, "alice")
+    assert [row.user_name for row in reader.keys(KeyQuery(search="Root user")).rows] == ["<root_account>"]
+
+
 def test_key_says_how_long_it_was_not_seen(store: Engine, reader: ReportReader) -> None:
     """A key of an account that is not read any more has the age of what is known of it."""
     write(store, [record("alice", at=NOW - timedelta(days=12))], at=NOW - timedelta(days=12))

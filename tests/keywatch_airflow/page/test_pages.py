@@ -56,6 +56,73 @@ def test_overview_names_accounts_that_were_not_read(client: TestClient) -> None:
     assert "Incomplete" in said
 
 
+@pytest.mark.parametrize("query", [f"account={THREE}", "q=logs", f"q={THREE[:6]}"])
+def test_list_without_a_key_says_what_was_not_read(client: TestClient, query: str) -> None:
+    """No keys and no access never look alike: a list that is empty as an account was never read says so."""
+    said = words(client.get(f"/keys?{query}").text)
+
+    assert f"logs {THREE} has no known keys: access denied iam:ListUsers , never read" in said
+    assert "never read" not in words(client.get("/keys?q=nobody").text)
+
+
+def test_what_is_missing_from_the_figures_is_said(empty_store: Engine, browser: Browser) -> None:
+    """Of accounts that were not read, it is said whether their keys are counted as they were, or missing."""
+    yesterday = NOW - timedelta(days=1)
+    write(empty_store, [record("bob", TWO, at=yesterday)], TWO, at=yesterday)
+    client = browser()
+
+    write(empty_store, [], denied(TWO))
+    assert "Its keys are counted as they were last seen." in words(client.get("/").text)
+    write(empty_store, [], denied(TWO), denied(THREE))
+    assert "Those of 1 account are missing from every figure: no run has ever read it." in words(client.get("/").text)
+    write(empty_store, [], denied(THREE), TWO)
+    assert "No run has ever read it: its keys are missing from every figure." in words(client.get("/").text)
+
+
+def test_run_of_a_few_accounts_is_told_from_a_whole_one(empty_store: Engine, browser: Browser) -> None:
+    """After a run of one account, the page says so, and what an earlier one could read in part is not forgotten."""
+    yesterday = NOW - timedelta(days=1)
+    partly = AccountOutcome(TWO, "search", "partial", reason="1 of 2 users", read_at=yesterday)
+    write(empty_store, [record("alice", at=yesterday)], ONE, partly, at=yesterday)
+    write(empty_store, [record("alice")], ONE)
+
+    said = words(browser().get("/").text)
+    assert "1 of 2 accounts" in said
+    assert "Incomplete" in said
+    assert "1 account was read in part" in said
+
+
+def test_account_that_was_read_but_not_delivered_says_so(empty_store: Engine, browser: Browser) -> None:
+    """A failed delivery is told apart from a failed reading."""
+    outcome = AccountOutcome(ONE, "payments", "ok", reason="1 key was read", users=1, keys=1, rejected=1, read_at=NOW)
+    write(empty_store, [record("alice")], outcome)
+
+    said = words(browser().get(f"/accounts/{ONE}").text)
+    assert "It was read, but not all was delivered 1 key was read" in said
+    assert "This account was not read" not in said
+
+
+def test_key_that_was_not_seen_lately_says_so(empty_store: Engine, browser: Browser) -> None:
+    """A key of an account that is not read any more has the age of its state beside it."""
+    before = NOW - timedelta(days=12)
+    write(empty_store, [record("alice", at=before)], at=before)
+    write(empty_store, [record("bob", TWO)], denied(ONE), TWO)
+
+    assert words(browser().get("/keys").text).count("as of 12 days ago") == 1
+
+
+def test_deleted_keys_of_a_user_lead_to_all_of_them(empty_store: Engine, browser: Browser) -> None:
+    """A user with more deleted keys than fit on the page has a link to the whole list."""
+    before = NOW - timedelta(days=1)
+    write(empty_store, [record("alice", at=before, key=f"AKIA...{number:04}") for number in range(60)], at=before)
+    write(empty_store, [])
+    client = browser()
+
+    page = client.get("/users", params={"arn": f"arn:aws:iam::{ONE}:user/alice"}).text
+    [link] = re.findall(r'href="/keywatch(/keys\?[^"]+)">All of them', page)
+    assert client.get(link.replace("&amp;", "&").replace("/keys", "/keys/count", 1)).text == "60 keys"
+
+
 def test_only_the_first_accounts_are_named(empty_store: Engine, browser: Browser) -> None:
     """Of many accounts that were not read, five are named, and a link leads to all."""
     write(empty_store, [], ok(ONE), *[denied(f"{number:012}") for number in range(9)])

@@ -2,6 +2,7 @@
 // Each chart draws the table below it.
 (() => {
   const DAY = 86_400_000;
+  const PAPER = 640;
   const whole = new Intl.NumberFormat("en");
   const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
   const monthAlone = new Intl.DateTimeFormat("en-US", { month: "short", timeZone: "UTC" });
@@ -268,5 +269,8 @@
     table.dataset.ready = "";
   }
   draw();
+  // Paper is narrower than most windows, and a canvas keeps the width that it was drawn with.
+  addEventListener("beforeprint", () => drawn.forEach((chart) => chart.resize(PAPER, chart.height)));
+  addEventListener("afterprint", () => drawn.forEach((chart) => chart.resize()));
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 })();
