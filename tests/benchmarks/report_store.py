@@ -253,7 +253,7 @@ def readings(reader: ReportReader) -> dict[str, Callable[[], object]]:
         "choices of the filters": reader.choices,
         "accounts, first page": reader.accounts,
         "accounts, last page": partial(reader.accounts, page=ACCOUNTS),
-        "accounts, searched": partial(reader.accounts, "prod", "ok"),
+        "accounts, searched": partial(reader.accounts, "prod", ["ok"]),
     }
 
 

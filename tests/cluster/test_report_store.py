@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 PASSWORD: Final = secrets.token_hex(16)
 DATABASE: Final = {"POSTGRES_USER": "keeper", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "report"}
+IDLE_TIMEOUT: Final = "idle_in_transaction_session_timeout"
 DAYS: Final = (range(0, 8, 2), range(1, 8, 2))
 """The days whose runs each of two processes writes."""
 
@@ -76,6 +77,41 @@ def reader(server: URL) -> Iterator[ReportReader]:
     """Give a reader of that store."""
     engine = open_engine(server, writing=False)
     yield ReportReader(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("writing", [True, False])
+def test_nothing_outlives_a_transaction(server: URL, store: Engine, writing: bool) -> None:  # noqa: FBT001 - a parameter
+    """Whoever gets the connection next, from a pooler, finds it as if it were new."""
+    write(store, [record("alice")])
+    engine = open_engine(server, writing=writing)
+    settings_of = (
+        "SELECT name, setting FROM pg_settings WHERE name NOT IN ('application_name', 'transaction_isolation')"
+    )
+    with psycopg.connect(server.set(drivername="postgresql").render_as_string(hide_password=False)) as untouched:
+        as_new = untouched.execute(settings_of).fetchall()
+
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM access_key")) == 1
+    used = engine.raw_connection()
+    try:
+        cursor = used.cursor()
+        cursor.execute(settings_of)
+        assert cursor.fetchall() == as_new
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (0,)
+    finally:
+        used.close()
+        engine.dispose()
+
+
+def test_reader_waits_for_nothing_for_ever(server: URL, store: Engine) -> None:
+    """What a page asks, and an export that nobody takes, ends by the server's clock too."""
+    write(store, [record("alice")])
+    engine = open_engine(server, writing=False)
+    with engine.begin() as connection:
+        limits = [connection.scalar(text(f"SHOW {name}")) for name in ("statement_timeout", IDLE_TIMEOUT)]
+        assert limits == ["1min", "1min"]
     engine.dispose()
 
 

@@ -115,11 +115,11 @@ def _ages(bars: tuple[Bar, ...], keys: int) -> Chart:
     if total:
         most = max(bars, key=lambda bar: bar.count)
         finding = f"The largest group is {age_range(most.label)} old: {number(most.count)} of {counted(keys, 'key')}"
-        finding += f"; of {number(keys - total)}, no age is known" if keys > total else ""
     else:
         empty = "No key has a known age."
     rows = tuple(Row(age_range(bar.label), bar.label, (bar.count,)) for bar in bars)
-    return Chart("age", "bars", finding, "Keys by age", ("Age", "Keys"), rows, empty)
+    subject = f"Keys by age; of {counted(keys - total, 'key')}, no API tells it" if keys > total else "Keys by age"
+    return Chart("age", "bars", finding, subject, ("Age", "Keys"), rows, empty)
 
 
 def _largest(parameter: str, subject: str, column: str, bars: tuple[Bar, ...]) -> Chart:
