@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from keywatch.errors import ConfigurationError, StoreUnavailableError
@@ -21,6 +21,9 @@ LOCK: Final = 0x6B657977
 
 WAIT_SECONDS: Final = 600.0
 """How long a run waits for another that writes: a million keys take two minutes."""
+
+MAPPED_BYTES: Final = 2**30
+"""As much of a SQLite file is read as memory: lists of a million keys take half the time."""
 
 CONNECT_SECONDS: Final = 10
 """How long a server may take to answer at all."""
@@ -96,6 +99,15 @@ def _with_timeout(url: URL) -> URL:
     return url if "connect_timeout" in url.query else url.update_query_dict(wait)
 
 
+def read_for_long(connection: Connection) -> None:
+    """Prepare a transaction that goes on for as long as somebody else takes.
+
+    A mapped file that is cut short meanwhile would end the process: until the next transaction, it is read otherwise.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA mmap_size = 0")
+
+
 def _name(url: URL) -> str:
     """Name a store without who may enter it."""
     if url.get_backend_name() == "sqlite":
@@ -117,14 +129,14 @@ def _prepare_sqlite(engine: Engine, *, writing: bool) -> None:
     def settle(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins no transaction by itself: `begin` below does
         to_write = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536")  # kB
-        # A file that is mapped into memory would end the process if somebody cut it short.
-        to_read = ("query_only = ON", "mmap_size = 0", "cache_size = -65536")
-        for setting in to_write if writing else to_read:
+        for setting in to_write if writing else ("query_only = ON",):
             connection.execute(f"PRAGMA {setting}")
         connection.create_function("casefold", 1, lambda text: text and text.casefold(), deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        if not writing:
+            connection.exec_driver_sql(f"PRAGMA mmap_size = {MAPPED_BYTES}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, func, select
 
 from keywatch.errors import StoreBusyError
-from keywatch.report.engine import speaking_of
+from keywatch.report.engine import read_for_long, speaking_of
 from keywatch.report.migrate import check_schema
 from keywatch.report.model import AccountPage, AccountRun, AccountState, Choices, KeyPage, KeyRow, Overview
 from keywatch.report.query import Cursor, KeyQuery
@@ -78,6 +78,7 @@ class ReportReader:
         try:
             with self._reading() as connection:
                 if connection:
+                    read_for_long(connection)
                     yield from stream_keys(connection, query, _now(connection))
         finally:
             self._exports.release()

@@ -42,9 +42,10 @@ def search(connection: Connection, text: str) -> ColumnElement[bool]:
     key_id = text.strip().upper()
     if SHORT_KEY_ID.fullmatch(key_id):
         return keys.c.access_key_id == key_id
-    if FULL_KEY_ID.fullmatch(key_id):  # as may a user be called
-        return or_(keys.c.access_key_id == shorten(key_id), _by_name(connection, text))
-    return _by_name(connection, text)
+    has_id = keys.c.access_key_id == shorten(key_id)
+    if FULL_KEY_ID.fullmatch(key_id) and connection.scalar(select(keys.c.id).where(has_id).limit(1)) is not None:
+        return has_id
+    return _by_name(connection, text)  # a user may be called like a key id
 
 
 def _by_name(connection: Connection, text: str) -> ColumnElement[bool]:

@@ -246,12 +246,10 @@ def test_answers_of_one_moment_are_of_one_run(store: Engine, reader: ReportReade
 
 @pytest.mark.parametrize("name", ["asiapacificreporter1", "AVIATIONSERVICES1", "akiaiosfodnn7example"])
 def test_user_who_is_called_like_a_key_is_found(store: Engine, reader: ReportReader, name: str) -> None:
-    """A search that could be an access key id looks for names too."""
-    write(store, [record(name), record("other", key="AKIA...MPLE")])
+    """A search that could be an access key id, and is no key's, looks for names."""
+    write(store, [record(name), record("other")])
 
-    found = {row.user_name for row in reader.keys(KeyQuery(search=name)).rows}
-
-    assert found == {name} | ({"other"} if name.startswith("akia") else set())
+    assert [row.user_name for row in reader.keys(KeyQuery(search=name)).rows] == [name]
 
 
 @pytest.mark.parametrize("text", ["ZÜRICH", "zürich", "Zürich", "ü"])
