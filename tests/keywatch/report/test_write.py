@@ -267,6 +267,16 @@ def test_older_run_brings_nothing_back(store: Engine, reader: ReportReader) -> N
     }
 
 
+def test_key_is_deleted_since_the_first_run_that_missed_it(store: Engine, reader: ReportReader) -> None:
+    """When a key was found gone is known from the earliest run, though it is written last."""
+    write(store, [record("alice", at=NOW - 2 * DAY)], at=NOW - 2 * DAY)
+    write(store, [])
+    write(store, [], at=NOW - DAY)
+
+    [alice] = reader.keys(KeyQuery(deleted=True)).rows
+    assert alice.deleted == NOW - DAY
+
+
 def test_older_run_tells_what_it_alone_knows(store: Engine, reader: ReportReader) -> None:
     """When an account was read, and since when a key is there, is known from an older run too."""
     yesterday = NOW - DAY

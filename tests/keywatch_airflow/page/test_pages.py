@@ -125,7 +125,8 @@ def test_deleted_keys_of_a_user_lead_to_all_of_them(empty_store: Engine, browser
 
 def test_only_the_first_accounts_are_named(empty_store: Engine, browser: Browser) -> None:
     """Of many accounts that were not read, five are named, and a link leads to all."""
-    write(empty_store, [], ok(ONE), *[denied(f"{number:012}") for number in range(9)])
+    failed = AccountOutcome(TWO, None, "failed", reason="no answer")
+    write(empty_store, [], ok(ONE), failed, *[denied(f"{number:012}") for number in range(8)])
 
     client = browser()
     page = client.get("/").text
