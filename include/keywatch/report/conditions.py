@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, Connection
 
 from keywatch.report.predicates import never_used, of_root, older_than, unused_for
 from keywatch.report.query import KeyQuery
-from keywatch.report.schema import keys
+from keywatch.report.schema import USUAL, keys, unusual
 from keywatch.report.search import search
+from keywatch.report.uneven import is_value
 
 
 def conditions(connection: Connection, query: KeyQuery, now: int) -> list[ColumnElement[bool]]:
@@ -19,16 +20,17 @@ def conditions(connection: Connection, query: KeyQuery, now: int) -> list[Column
         now: The moment to which ages are counted, in seconds.
     """
     key = keys.c
-    equal = (
-        (key.status, query.status),
-        (key.account_id, query.account),
-        (key.user_arn, query.user_arn),
-        (key.service, query.service),
-        (key.region, query.region),
+    equal = ((key.status, query.status), (key.account_id, query.account), (key.user_arn, query.user_arn))
+    uneven = ((key.service, query.service), (key.region, query.region))
+    marks = (
+        (query.status not in (None, *USUAL), unusual),
+        (query.never_used, never_used),
+        (query.two_active, key.two_active.is_(True)),
+        (query.root, of_root),
     )
-    marks = ((query.never_used, never_used), (query.two_active, key.two_active.is_(True)), (query.root, of_root))
     wanted = [key.deleted > 0 if query.deleted else key.deleted == 0]
     wanted += [column == value for column, value in equal if value is not None]
+    wanted += [is_value(connection, column, value) for column, value in uneven if value is not None]
     wanted += [condition for asked, condition in marks if asked]
     if query.older_than is not None:
         wanted.append(older_than(query.older_than, now))

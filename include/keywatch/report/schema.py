@@ -112,11 +112,24 @@ for _name, _column in SORTED.items():
     _filtered = (each for each in FILTERED if each != _column)
     Index(f"access_key_by_{_name}", *(keys.c[each] for each in (_column, "id", *_filtered)))
 Index("access_key_by_id", keys.c.access_key_id)
-named: Final = keys.c.user_name != literal_column("''")
-"""What a search by name asks too, so that the index of names alone is its own: no list is sorted by that one."""
-
-Index("access_key_by_name", keys.c.user_name, sqlite_where=named, postgresql_where=named)
 Index("access_key_by_arn", keys.c.user_arn, keys.c.status, keys.c.deleted)
+Index("access_key_by_service", keys.c.service, keys.c.deleted)
+Index("access_key_by_region", keys.c.region, keys.c.deleted)
+
+USUAL: Final = ("Active", "Inactive")
+unusual: Final = keys.c.status.not_in([literal_column(f"'{status}'") for status in USUAL])
+"""What a list of keys in another state asks too, so that they are found in the index of just these."""
+
+Index("access_key_by_unusual_status", keys.c.status, sqlite_where=unusual, postgresql_where=unusual)
+
+name_blocks: Final = Table(
+    "name_block",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("names", String, nullable=False),
+    Column("folded", String, nullable=False),
+)
+"""A thousand user names in each row, one in a line, and the same without letter case."""
 
 days: Final = Table(
     "day",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, String, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, false, func, or_, select
 
 from keywatch.access_keys.record import shorten
+from keywatch.report.names import find_names
 from keywatch.report.predicates import of_root
-from keywatch.report.schema import accounts, keys, named
+from keywatch.report.schema import accounts, keys
 
 FULL_KEY_ID: Final = re.compile(r"A[A-Z]IA[A-Z0-9]{12,124}")
 SHORT_KEY_ID: Final = re.compile(r"[A-Z0-9]{4}\.\.\.[A-Z0-9]{4}")
@@ -27,8 +30,8 @@ COMMON: Final = 10
 def search(connection: Connection, text: str) -> ColumnElement[bool]:
     """Return what a key must meet to be found.
 
-    Unless the text is common, names are asked for first, in an index of names alone: that is several times as fast as
-    looking into every key when few have it, or none.
+    Unless the text is common, it is looked up first who has it: that is several times as fast as looking into every
+    key when few have it, or none.
 
     Args:
         connection: To the store.
@@ -52,11 +55,10 @@ def _by_name(connection: Connection, text: str) -> ColumnElement[bool]:
     sqlite = connection.dialect.name == "sqlite"
     has_name = contains(keys.c.user_name, text, sqlite=sqlite)
     found = select(accounts.c.account_id).where(is_account(text, sqlite=sqlite))
-    of_account = _one_of(connection, keys.c.account_id, found, keys.c.account_id.in_(found))
+    of_account = _one_of(keys.c.account_id, connection.scalars(found.limit(NAMED + 1)), keys.c.account_id.in_(found))
     if _is_common(connection, or_(has_name, of_account)):
         return or_(has_name, of_account)
-    of_user = _one_of(connection, keys.c.user_name, select(keys.c.user_name).where(named, has_name), has_name)
-    return or_(of_user, of_account)
+    return or_(_one_of(keys.c.user_name, find_names(connection, text), has_name), of_account)
 
 
 def contains(column: ColumnElement[str], text: str, *, sqlite: bool) -> ColumnElement[bool]:
@@ -81,11 +83,9 @@ def _is_common(connection: Connection, condition: ColumnElement[bool]) -> bool:
     return (connection.scalar(found) or 0) >= COMMON
 
 
-def _one_of(
-    connection: Connection, column: ColumnElement[str], found: Select[tuple[str]], many: ColumnElement[bool]
-) -> ColumnElement[bool]:
+def _one_of(column: ColumnElement[str], found: Iterable[str], many: ColumnElement[bool]) -> ColumnElement[bool]:
     """Say that a column has one of the names that were found; if those are very many, in another way."""
-    names = connection.scalars(found.distinct().limit(NAMED + 1)).all()
+    names = list(islice(found, NAMED + 1))
     if not names:
         return false()
     return column.in_(names) if len(names) <= NAMED else many

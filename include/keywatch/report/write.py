@@ -15,6 +15,7 @@ from keywatch.report.count import count_everything
 from keywatch.report.engine import speaking_of
 from keywatch.report.migrate import migrate
 from keywatch.report.model import ENDINGS_KEPT, KEPT, LEFT_AFTER
+from keywatch.report.names import write_names
 from keywatch.report.outcome import RunOutcome
 from keywatch.report.rows import key_rows
 from keywatch.report.schema import account_runs, accounts, keys, runs, seconds
@@ -55,6 +56,7 @@ def write_run(engine: Engine, run: RunOutcome, records: Iterable[bytes]) -> None
             _mark_deleted(connection, run, listed_at, newest)
             _forget(connection, newest)
             count_everything(connection, newest)
+            write_names(connection)
 
 
 def _write_keys(connection: Connection, rows: Iterator[dict[str, Any]]) -> None:

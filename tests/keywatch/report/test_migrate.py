@@ -77,6 +77,34 @@ def test_keys_of_users_with_two_are_marked_by_the_migration(store: Engine) -> No
     assert marked == ["k" + "A" * 26, "k" + "B" * 26]
 
 
+def test_names_are_found_after_the_migration(store: Engine, reader: ReportReader) -> None:
+    """The migration itself makes what a search looks into, of a store with thousands of names too."""
+    migrate(store, "0002")
+    inserted = table("access_key", *map(column, OLD_KEY)).insert()
+    with store.begin() as connection:
+        some = [
+            {
+                **OLD_KEY,
+                "key_id": f"k{number:026}",
+                "user_name": f"ci-{number:04}",
+                "service": "s3" if number else "sts",
+            }
+            for number in range(2_500)
+        ]
+        connection.execute(table("access_key", *map(column, some[0])).insert(), some)
+        connection.execute(inserted, [{**OLD_KEY, "user_name": "Alice"}])
+        connection.execute(text("INSERT INTO run (run_id, listed_at, published_at, complete, keys) "
+                                "VALUES ('old', 1750000000, 1750000000, true, 2501)"))  # fmt: skip
+
+    migrate(store)
+
+    found = {part: reader.keys(KeyQuery(search=part)).rows for part in ("ALICE", "ci-0000", "ci-2499", "nobody")}
+    assert {part: [row.user_name for row in rows] for part, rows in found.items()} == {
+        "ALICE": ["Alice"], "ci-0000": ["ci-0000"], "ci-2499": ["ci-2499"], "nobody": [],
+    }  # fmt: skip
+    assert [row.user_name for row in reader.keys(KeyQuery(service="sts")).rows] == ["ci-0000"]
+
+
 def test_migration_that_fails_leaves_the_store_as_it_was(store: Engine) -> None:
     """A migration is done whole or not at all."""
     migrate(store, "0001")

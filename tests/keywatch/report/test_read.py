@@ -159,6 +159,8 @@ def test_search_that_thousands_of_names_have_is_as_exact(store: Engine, reader: 
     assert reader.count(KeyQuery(search="CI-")) == 2_500
     assert reader.count(KeyQuery(search="ci-00")) == 100
     assert reader.keys(KeyQuery(search="ci-")).rows[0].user_name == "ci-2499"
+    assert names(reader, KeyQuery(search="CI-1234")) == ["ci-1234"]
+    assert names(reader, KeyQuery(search="0\nci-0")) == []
 
 
 @pytest.mark.parametrize(("named", "common"), [(100, 100), (0, 100), (0, 0)], ids=["looked up", "too many", "common"])
@@ -250,6 +252,48 @@ def test_user_who_is_called_like_a_key_is_found(store: Engine, reader: ReportRea
     write(store, [record(name), record("other")])
 
     assert [row.user_name for row in reader.keys(KeyQuery(search=name)).rows] == [name]
+
+
+@pytest.mark.parametrize("text", ["PRÜFER", "prüfer", "ü"])
+def test_user_is_found_in_any_letter_case(store: Engine, reader: ReportReader, text: str) -> None:
+    """Names of users that come from elsewhere may have letters of any language."""
+    write(store, [record("Prüfer"), record("STRASSE", TWO), record("other", TWO)], ONE, TWO)
+
+    assert names(reader, KeyQuery(search=text)) == ["Prüfer"]
+    assert names(reader, KeyQuery(search="straße")) == ["STRASSE"]
+
+
+def test_user_who_is_new_or_gone_is_found(store: Engine, reader: ReportReader) -> None:
+    """Each run knows the names of the keys that there are since, and of those that there were."""
+    yesterday = NOW - timedelta(days=1)
+    write(store, [record("alice", at=yesterday)], at=yesterday)
+    write(store, [record("bob")])
+
+    assert names(reader, KeyQuery(search="bob")) == ["bob"]
+    assert names(reader, KeyQuery(search="alice")) == []
+    assert names(reader, KeyQuery(search="alice", deleted=True)) == ["alice"]
+
+
+@pytest.mark.parametrize("few", [0, 100], ids=["many", "few"])
+def test_filter_finds_the_same_however_many_have_it(
+    seen: ReportReader, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Whether many keys have a service or region, or few: the same keys are found."""
+    monkeypatch.setattr("keywatch.report.uneven.FEW", few)
+
+    assert names(seen, KeyQuery(service="s3")) == ["Alice.Admin", "bob%b"]
+    assert names(seen, KeyQuery(service="s3", region="eu-west-1", search="bob")) == ["bob%b"]
+    assert names(seen, KeyQuery(region="us-east-1", status="Active")) == ["alice"]
+    assert names(seen, KeyQuery(region="US-EAST-1")) == []
+
+
+def test_key_that_has_expired_is_found(store: Engine, reader: ReportReader) -> None:
+    """A status that hardly any key has filters as well as the usual ones."""
+    write(store, [record("alice", Status="Expired"), record("bob"), record("carol", Status="Inactive")])
+
+    assert names(reader, KeyQuery(status="Expired")) == ["alice"]
+    assert names(reader, KeyQuery(status="Inactive")) == ["carol"]
+    assert names(reader, KeyQuery(status="Expired", search="bob")) == []
 
 
 @pytest.mark.parametrize("text", ["ZÜRICH", "zürich", "Zürich", "ü"])

@@ -1,0 +1,32 @@
+"""Finds keys of a rare service, region or status in an index of these, and user names in few large rows."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+NAMES_AT_ONCE = 1_000
+
+
+def upgrade() -> None:
+    """Make the indexes and the rows of names, and let the index of names go."""
+    op.drop_index("access_key_by_name", "access_key")
+    for column in ("service", "region"):
+        op.create_index(f"access_key_by_{column}", "access_key", [column, "deleted"])
+    unusual = sa.text("status NOT IN ('Active', 'Inactive')")
+    name = "access_key_by_unusual_status"
+    op.create_index(name, "access_key", ["status"], sqlite_where=unusual, postgresql_where=unusual)
+    blocks = op.create_table(
+        "name_block",
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("names", sa.String, nullable=False),
+        sa.Column("folded", sa.String, nullable=False),
+    )
+    names = sa.select(sa.column("user_name", sa.String)).distinct().select_from(sa.table("access_key"))
+    found = op.get_bind().execute(names, execution_options={"yield_per": NAMES_AT_ONCE}).scalars().partitions()
+    for number, some in enumerate(found):
+        joined = "\n".join(some)
+        op.bulk_insert(blocks, [{"number": number, "names": joined, "folded": joined.casefold()}])
