@@ -20,7 +20,7 @@ LOCK: Final = 0x6B657977
 """The number by which runs that write wait for one another on PostgreSQL."""
 
 WAIT_SECONDS: Final = 600.0
-"""How long a run waits for another that writes: a million keys take two minutes."""
+"""How long a run waits for another that writes: a million keys take a few minutes."""
 
 MAPPED_BYTES: Final = 2**30
 """As much of a SQLite file is read as memory: lists of a million keys take half the time."""
