@@ -11,7 +11,7 @@ INSTALLED := .venv/installed
 BROWSER_MODULES := tests/browser/node_modules/.package-lock.json
 KQL_CHECK := include/kql/check/node_modules/.package-lock.json
 
-# Two tests at a time, each process with a local cloud of its own.
+# Two tests at a time, each process with a local cloud, and perhaps an Airflow, of its own.
 BESIDE := --numprocesses 2 --dist worksteal
 
 # Set by the tests, which check queries and templates of their own.
@@ -79,7 +79,7 @@ test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a tim
 	$(BIN)/pytest $(BESIDE) -m faults tests/faults
 
 test-kills: $(INSTALLED) ## Kill the processes of a running Airflow, and run things twice (15 minutes at most)
-	$(BIN)/pytest -m kills tests/faults
+	$(BIN)/pytest $(BESIDE) -m kills tests/faults
 
 test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minutes at most)
 	$(BIN)/pytest -m airflow
