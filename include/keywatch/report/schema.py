@@ -129,7 +129,10 @@ name_blocks: Final = Table(
     Column("names", String, nullable=False),
     Column("folded", String, nullable=False),
 )
-"""A thousand user names in each row, one in a line, and the same without letter case."""
+"""A thousand user names in each row, one in a line, and the same without letter case.
+
+A name of IAM has no line break in it (IAM API reference, User).
+"""
 
 days: Final = Table(
     "day",

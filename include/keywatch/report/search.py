@@ -66,6 +66,8 @@ def contains(column: ColumnElement[str], text: str, *, sqlite: bool) -> ColumnEl
 
     SQLite's LIKE takes no notice of case by itself, of ASCII letters, and IAM's names have no others.
     """
+    if sqlite and not text.isascii():
+        return func.casefold(column, type_=String).contains(text.casefold(), autoescape=True)
     return column.contains(text, autoescape=True) if sqlite else column.icontains(text, autoescape=True)
 
 
