@@ -143,7 +143,8 @@ def account_id(number: int) -> str:
 
 def account_name(number: int) -> str:
     """Return an account's name in the organisation."""
-    return f"{('retail', 'data', 'platform', 'finance', 'labs')[number % 5]}-{STAGES[number % 4]}-{number:04}"
+    team = ("retail", "data", "platform", "finance", "labs")[number % 5] if number % 70 else "Zürich"
+    return f"{team}-{STAGES[number % 4]}-{number:04}"
 
 
 def records(count: int, at: datetime) -> Iterator[bytes]:
@@ -282,6 +283,8 @@ def lists(reader: ReportReader) -> dict[str, dict[str, Question]]:
         "search that finds nearly all": in_each_order(search="-"),
         "search for an account's name": in_each_order(search=account_name(1_234)),
         "search for a part of accounts' names": in_each_order(search="prod"),
+        "search for a part of few accounts' names": in_each_order(search="prod-01"),
+        "search for letters beyond ASCII": in_each_order(search="zÜrich"),
         "search for an account's number": in_each_order(search=account_id(1)),
         "search for digits": in_each_order(search="0001"),
         "search for an access key id": [KeyQuery(search=each) for each in ("AKIAABCDEFGHIJKLMNOP", "AKIA...ABCD")],

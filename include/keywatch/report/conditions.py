@@ -8,7 +8,7 @@ from keywatch.report.predicates import never_used, of_root, older_than, unused_f
 from keywatch.report.query import KeyQuery
 from keywatch.report.schema import USUAL, keys, unusual
 from keywatch.report.search import search
-from keywatch.report.uneven import is_value
+from keywatch.report.uneven import few_meet, has_one_of
 
 
 def conditions(connection: Connection, query: KeyQuery, now: int) -> list[ColumnElement[bool]]:
@@ -23,14 +23,15 @@ def conditions(connection: Connection, query: KeyQuery, now: int) -> list[Column
     equal = ((key.status, query.status), (key.account_id, query.account), (key.user_arn, query.user_arn))
     uneven = ((key.service, query.service), (key.region, query.region))
     marks = (
-        (query.status not in (None, *USUAL), unusual),
         (query.never_used, never_used),
         (query.two_active, key.two_active.is_(True)),
         (query.root, of_root),
     )
     wanted = [key.deleted > 0 if query.deleted else key.deleted == 0]
     wanted += [column == value for column, value in equal if value is not None]
-    wanted += [is_value(connection, column, value) for column, value in uneven if value is not None]
+    wanted += [has_one_of(connection, column, [value]) for column, value in uneven if value is not None]
+    if query.status not in (None, *USUAL) and few_meet(connection, unusual):
+        wanted.append(unusual)
     wanted += [condition for asked, condition in marks if asked]
     if query.older_than is not None:
         wanted.append(older_than(query.older_than, now))

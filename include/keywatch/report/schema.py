@@ -118,7 +118,7 @@ Index("access_key_by_region", keys.c.region, keys.c.deleted)
 
 USUAL: Final = ("Active", "Inactive")
 unusual: Final = keys.c.status.not_in([literal_column(f"'{status}'") for status in USUAL])
-"""What a list of keys in another state asks too, so that they are found in the index of just these."""
+"""What a list of keys in another state asks too if these are few, so that they are found in the index of just them."""
 
 Index("access_key_by_unusual_status", keys.c.status, sqlite_where=unusual, postgresql_where=unusual)
 
@@ -129,7 +129,7 @@ name_blocks: Final = Table(
     Column("names", String, nullable=False),
     Column("folded", String, nullable=False),
 )
-"""A thousand user names in each row, one in a line, and the same without letter case.
+"""A hundred user names in each row, one in a line, and the same without letter case.
 
 A name of IAM has no line break in it (IAM API reference, User).
 """

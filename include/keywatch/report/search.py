@@ -13,6 +13,7 @@ from keywatch.access_keys.record import shorten
 from keywatch.report.names import find_names
 from keywatch.report.predicates import of_root
 from keywatch.report.schema import accounts, keys
+from keywatch.report.uneven import has_one_of
 
 FULL_KEY_ID: Final = re.compile(r"A[A-Z]IA[A-Z0-9]{12,124}")
 SHORT_KEY_ID: Final = re.compile(r"[A-Z0-9]{4}\.\.\.[A-Z0-9]{4}")
@@ -30,8 +31,7 @@ COMMON: Final = 10
 def search(connection: Connection, text: str) -> ColumnElement[bool]:
     """Return what a key must meet to be found.
 
-    Unless the text is common, it is looked up first who has it: that is several times as fast as looking into every
-    key when few have it, or none.
+    Unless many users' names have the text, it is looked up first which do, so that not every key is looked into.
 
     Args:
         connection: To the store.
@@ -55,16 +55,16 @@ def _by_name(connection: Connection, text: str) -> ColumnElement[bool]:
     sqlite = connection.dialect.name == "sqlite"
     has_name = contains(keys.c.user_name, text, sqlite=sqlite)
     found = select(accounts.c.account_id).where(is_account(text, sqlite=sqlite))
-    of_account = _one_of(keys.c.account_id, connection.scalars(found.limit(NAMED + 1)), keys.c.account_id.in_(found))
-    if _is_common(connection, or_(has_name, of_account)):
+    of_account = _one_of(connection, keys.c.account_id, connection.scalars(found), keys.c.account_id.in_(found))
+    if _is_common(connection, has_name):
         return or_(has_name, of_account)
-    return or_(_one_of(keys.c.user_name, find_names(connection, text), has_name), of_account)
+    return or_(_one_of(connection, keys.c.user_name, find_names(connection, text), has_name), of_account)
 
 
 def contains(column: ColumnElement[str], text: str, *, sqlite: bool) -> ColumnElement[bool]:
     """Say that a column has a text in it, in any letter case.
 
-    SQLite's LIKE takes no notice of case by itself, of ASCII letters, and IAM's names have no others.
+    SQLite's LIKE takes no notice of case by itself, of ASCII letters: IAM's names have no others.
     """
     if sqlite and not text.isascii():
         return func.casefold(column, type_=String).contains(text.casefold(), autoescape=True)
@@ -85,9 +85,11 @@ def _is_common(connection: Connection, condition: ColumnElement[bool]) -> bool:
     return (connection.scalar(found) or 0) >= COMMON
 
 
-def _one_of(column: ColumnElement[str], found: Iterable[str], many: ColumnElement[bool]) -> ColumnElement[bool]:
+def _one_of(
+    connection: Connection, column: ColumnElement[str], found: Iterable[str], many: ColumnElement[bool]
+) -> ColumnElement[bool]:
     """Say that a column has one of the names that were found; if those are very many, in another way."""
     names = list(islice(found, NAMED + 1))
     if not names:
         return false()
-    return column.in_(names) if len(names) <= NAMED else many
+    return has_one_of(connection, column, names) if len(names) <= NAMED else many

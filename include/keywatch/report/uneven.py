@@ -1,7 +1,8 @@
-"""Which keys have a value that many have, or few: an index of it helps only then."""
+"""Values that many keys have, or few: an index of the column helps only then."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, UnaryExpression, func, select
@@ -13,19 +14,21 @@ FEW: Final = 10_000
 """As many keys are soon read and sorted, whatever else is asked of them."""
 
 
-def is_value(connection: Connection, column: ColumnElement[str], value: str) -> ColumnElement[bool]:
-    """Say that a column has a value.
+def has_one_of(connection: Connection, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """Say that a column has one of some values.
 
     SQLite takes an index of the column whenever there is one, as it does not know how many keys have which value; when
     many do, a list comes upon them sooner in its own order. PostgreSQL knows by itself.
     """
-    if connection.dialect.name != "sqlite" or _few_have(connection, column, value):
-        return column == value
-    return _unindexed(column) == value
+    condition = column.in_(values)
+    if connection.dialect.name != "sqlite" or few_meet(connection, condition):
+        return condition
+    return _unindexed(column).in_(values)
 
 
-def _few_have(connection: Connection, column: ColumnElement[str], value: str) -> bool:
-    some = select(keys.c.id).where(column == value).limit(FEW + 1).subquery()
+def few_meet(connection: Connection, condition: ColumnElement[bool]) -> bool:
+    """Tell whether few keys meet a condition that an index answers."""
+    some = select(keys.c.id).where(condition).limit(FEW + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(some)) or 0) <= FEW
 
 

@@ -1,4 +1,4 @@
-"""Finds keys of a rare service, region or status in an index of these, and user names in few large rows."""
+"""Finds keys of a rare service, region or status in an index of these, and user names a hundred in a row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-NAMES_AT_ONCE = 1_000
+NAMES_AT_ONCE = 100
 
 
 def upgrade() -> None:
