@@ -107,7 +107,7 @@ class AwsAccounts:
                     f"Connection {self._aws_conn_id!r} is of type {found.conn_type}, not aws: name another."
                 )
             try:
-                _ = hook.conn_config
+                _ = hook.conn_config  # which the stock provider parses, and refuses in any of these ways
             except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
                 raise ConfigurationError(
                     f"The extras of connection {self._aws_conn_id!r} are not usable: {error}. Correct them."

@@ -101,7 +101,7 @@ class Aws:
             status, headers, body = front.dispatch(MotoRequest(environ))
         except RefusedError as refused:
             return error_response(call.service, refused.code or 400, refused.error, refused.message)
-        except (NotImplementedError, OperationNotFoundError):
+        except (NotImplementedError, OperationNotFoundError):  # how moto says that it has no such action
             return error_response(call.service, 400, "InvalidAction", f"Could not find operation {call.action}")
         except (KeyError, TypeError, ValueError) as error:
             return error_response(call.service, 400, "MalformedInput", f"{call.action}: {error}")
