@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from keywatch.report.predicates import never_used, of_root, older_than, unused_for
 from keywatch.report.query import KeyQuery
-from keywatch.report.schema import USUAL, keys, unusual
+from keywatch.report.schema import SORTED, USUAL, keys, unusual
 from keywatch.report.search import search
 from keywatch.report.uneven import few_meet, has_one_of
 
@@ -38,5 +38,5 @@ def conditions(connection: Connection, query: KeyQuery, now: int) -> list[Column
     if query.unused_for is not None:
         wanted.append(unused_for(query.unused_for, now))
     if query.search:
-        wanted.append(search(connection, query.search))
+        wanted.append(search(connection, query.search, key[SORTED[query.sort]]))
     return wanted

@@ -23,19 +23,27 @@ def write_names(connection: Connection) -> None:
         connection: In the transaction that wrote the run.
     """
     connection.execute(name_blocks.delete())
-    names = connection.execute(select(keys.c.user_name).distinct(), execution_options={"yield_per": NAMES_AT_ONCE})
+    in_order = select(keys.c.user_name).distinct().order_by(keys.c.user_name)
+    names = connection.execute(in_order, execution_options={"yield_per": NAMES_AT_ONCE})
     for number, some in enumerate(names.scalars().partitions()):
         connection.execute(name_blocks.insert(), _block(number, some))
 
 
-def find_names(connection: Connection, text: str) -> Iterator[str]:
-    """Yield the names that have a text in them, in any letter case, each once."""
-    wanted = text.casefold()
-    chosen = select(name_blocks).where(_holds(connection, wanted))
+def find_names(connection: Connection, text: str, *, backwards: bool = False) -> Iterator[str]:
+    """Yield the names that have a text in them, in any letter case, each once, in the database's order.
+
+    Args:
+        connection: To the store.
+        text: What they have.
+        backwards: The last name first.
+    """
+    wanted, number = text.casefold(), name_blocks.c.number
+    chosen = select(name_blocks).where(_holds(connection, wanted)).order_by(number.desc() if backwards else number)
     with connection.execute(chosen, execution_options={"yield_per": ROWS_AT_ONCE}) as blocks:
         for block in blocks:
             lines = zip(block.folded.split("\n"), block.names.split("\n"), strict=True)
-            yield from (name for folded, name in lines if wanted in folded)
+            names = [name for folded, name in lines if wanted in folded]
+            yield from reversed(names) if backwards else names
 
 
 def _block(number: int, names: Iterable[str]) -> dict[str, int | str]:

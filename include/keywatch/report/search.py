@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, String, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, and_, false, func, or_, select
 
 from keywatch.access_keys.record import shorten
 from keywatch.report.names import find_names
@@ -28,7 +28,7 @@ COMMON: Final = 10
 """A text that is found in as many accounts of the sample is common: a list soon comes upon it."""
 
 
-def search(connection: Connection, text: str) -> ColumnElement[bool]:
+def search(connection: Connection, text: str, sorted_by: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return what a key must meet to be found.
 
     Unless many users' names have the text, it is looked up first which do, so that not every key is looked into.
@@ -37,6 +37,7 @@ def search(connection: Connection, text: str) -> ColumnElement[bool]:
         connection: To the store.
         text: Part of a user name, of an account's name or number; an access key id, of which both ends are known; the
             ARN of a user; or "root user".
+        sorted_by: The column that sorts the list.
     """
     if text.startswith("arn:"):
         return keys.c.user_arn == text
@@ -48,17 +49,24 @@ def search(connection: Connection, text: str) -> ColumnElement[bool]:
     has_id = keys.c.access_key_id == shorten(key_id)
     if FULL_KEY_ID.fullmatch(key_id) and connection.scalar(select(keys.c.id).where(has_id).limit(1)) is not None:
         return has_id
-    return _by_name(connection, text)  # a user may be called like a key id
+    return _by_name(connection, text, sorted_by)  # a user may be called like a key id
 
 
-def _by_name(connection: Connection, text: str) -> ColumnElement[bool]:
+def _by_name(connection: Connection, text: str, sorted_by: ColumnElement[Any]) -> ColumnElement[bool]:
     sqlite = connection.dialect.name == "sqlite"
-    has_name = contains(keys.c.user_name, text, sqlite=sqlite)
-    found = select(accounts.c.account_id).where(is_account(text, sqlite=sqlite))
-    of_account = _one_of(connection, keys.c.account_id, connection.scalars(found), keys.c.account_id.in_(found))
-    if _is_common(connection, has_name):
-        return or_(has_name, of_account)
-    return or_(_one_of(connection, keys.c.user_name, find_names(connection, text), has_name), of_account)
+    user, account = keys.c.user_name, keys.c.account_id
+    has_name = contains(user, text, sqlite=sqlite)
+    found = select(accounts.c.account_id).where(is_account(text, sqlite=sqlite)).order_by(accounts.c.account_id)
+    of_account = _one_of(connection, account, connection.scalars(found), account.in_(found), sorted_by)
+    if not _is_common(connection, has_name):
+        of_user = _one_of(connection, user, find_names(connection, text), has_name, sorted_by)
+    elif sqlite and user is sorted_by:
+        first = next(find_names(connection, text), "")
+        last = next(find_names(connection, text, backwards=True), "")
+        of_user = and_(has_name, user.between(first, last))
+    else:
+        of_user = has_name
+    return or_(of_user, of_account)
 
 
 def contains(column: ColumnElement[str], text: str, *, sqlite: bool) -> ColumnElement[bool]:
@@ -86,10 +94,22 @@ def _is_common(connection: Connection, condition: ColumnElement[bool]) -> bool:
 
 
 def _one_of(
-    connection: Connection, column: ColumnElement[str], found: Iterable[str], many: ColumnElement[bool]
+    connection: Connection,
+    column: ColumnElement[str],
+    found: Iterable[str],
+    many: ColumnElement[bool],
+    sorted_by: ColumnElement[Any],
 ) -> ColumnElement[bool]:
-    """Say that a column has one of the names that were found; if those are very many, in another way."""
+    """Say that a column has one of the names that were found, in their order; if very many were, in another way.
+
+    In a list that is sorted by the column, SQLite then begins at the first of them. PostgreSQL chooses by itself.
+    """
     names = list(islice(found, NAMED + 1))
     if not names:
         return false()
-    return has_one_of(connection, column, names) if len(names) <= NAMED else many
+    if len(names) > NAMED:
+        return many
+    condition = has_one_of(connection, column, names)
+    if connection.dialect.name == "sqlite" and column is sorted_by:
+        return and_(condition, column.between(names[0], names[-1]))
+    return condition

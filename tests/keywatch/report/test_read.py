@@ -163,7 +163,34 @@ def test_search_that_thousands_of_names_have_is_as_exact(store: Engine, reader: 
     assert names(reader, KeyQuery(search="0\nci-0")) == []
 
 
-@pytest.mark.parametrize(("named", "common"), [(100, 100), (0, 100), (0, 0)], ids=["looked up", "too many", "common"])
+WAYS = pytest.mark.parametrize(
+    ("named", "common"), [(100, 100), (0, 100), (0, 0)], ids=["looked up", "too many", "common"]
+)
+
+
+@WAYS
+@pytest.mark.parametrize("few", [0, 100], ids=["many keys", "few keys"])
+@pytest.mark.parametrize("order", [KeyQuery(sort=sort, descending=down) for sort in SORTS for down in (True, False)])
+def test_search_is_as_exact_in_each_order(
+    seen: ReportReader, monkeypatch: pytest.MonkeyPatch, named: int, common: int, few: int, order: KeyQuery
+) -> None:
+    """Whatever sorts a list, and however many have a text, the same keys are found."""
+    monkeypatch.setattr("keywatch.report.search.NAMED", named)
+    monkeypatch.setattr("keywatch.report.search.COMMON", common)
+    monkeypatch.setattr("keywatch.report.uneven.FEW", few)
+
+    def found(text: str) -> set[str]:
+        return set(names(seen, replace(order, search=text)))
+
+    assert found("B") == {"bob_b", "bob%b"}
+    assert found("ar") == {"carol", "bob_b", "bob%b"}
+    assert found("LI") == {"Alice.Admin", "alice"}
+    assert found("1111") == {"Alice.Admin", "alice"}
+    assert found("3") == {"carol", "<root_account>"}
+    assert found("nobody") == set()
+
+
+@WAYS
 def test_search_finds_the_same_whichever_way(
     seen: ReportReader, monkeypatch: pytest.MonkeyPatch, named: int, common: int
 ) -> None:

@@ -17,15 +17,16 @@ def upgrade() -> None:
     for column in ("service", "region"):
         op.create_index(f"access_key_by_{column}", "access_key", [column, "deleted"])
     unusual = sa.text("status NOT IN ('Active', 'Inactive')")
-    name = "access_key_by_unusual_status"
-    op.create_index(name, "access_key", ["status"], sqlite_where=unusual, postgresql_where=unusual)
+    index = "access_key_by_unusual_status"
+    op.create_index(index, "access_key", ["status"], sqlite_where=unusual, postgresql_where=unusual)
     blocks = op.create_table(
         "name_block",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("names", sa.String, nullable=False),
         sa.Column("folded", sa.String, nullable=False),
     )
-    names = sa.select(sa.column("user_name", sa.String)).distinct().select_from(sa.table("access_key"))
+    name = sa.column("user_name", sa.String)
+    names = sa.select(name).distinct().select_from(sa.table("access_key")).order_by(name)
     found = op.get_bind().execute(names, execution_options={"yield_per": NAMES_AT_ONCE}).scalars().partitions()
     for number, some in enumerate(found):
         joined = "\n".join(some)
