@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -53,19 +53,26 @@ def search(connection: Connection, text: str, sorted_by: ColumnElement[Any]) -> 
 
 
 def _by_name(connection: Connection, text: str, sorted_by: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Find users and accounts by their names.
+
+    SQLite is told between which values of the column that sorts to look, if only users or only accounts have the text:
+    otherwise a list would begin far before the first key that it has. PostgreSQL chooses by itself.
+    """
     sqlite = connection.dialect.name == "sqlite"
     user, account = keys.c.user_name, keys.c.account_id
     has_name = contains(user, text, sqlite=sqlite)
     found = select(accounts.c.account_id).where(is_account(text, sqlite=sqlite)).order_by(accounts.c.account_id)
-    of_account = _one_of(connection, account, connection.scalars(found), account.in_(found), sorted_by)
-    if not _is_common(connection, has_name):
-        of_user = _one_of(connection, user, find_names(connection, text), has_name, sorted_by)
-    elif sqlite and user is sorted_by:
+    ids = list(connection.scalars(found))
+    common = _is_common(connection, has_name)
+    names = [] if common else list(islice(find_names(connection, text), NAMED + 1))
+    of_user = has_name if common else _one_of(connection, user, names, has_name)
+    of_account = _one_of(connection, account, ids, account.in_(found))
+    if sqlite and sorted_by is user and not ids and (common or names):
         first = next(find_names(connection, text), "")
         last = next(find_names(connection, text, backwards=True), "")
-        of_user = and_(has_name, user.between(first, last))
-    else:
-        of_user = has_name
+        return and_(of_user, user.between(first, last))
+    if sqlite and sorted_by is account and ids and not (common or names):
+        return and_(of_account, account.between(ids[0], ids[-1]))
     return or_(of_user, of_account)
 
 
@@ -94,22 +101,9 @@ def _is_common(connection: Connection, condition: ColumnElement[bool]) -> bool:
 
 
 def _one_of(
-    connection: Connection,
-    column: ColumnElement[str],
-    found: Iterable[str],
-    many: ColumnElement[bool],
-    sorted_by: ColumnElement[Any],
+    connection: Connection, column: ColumnElement[str], names: Sequence[str], many: ColumnElement[bool]
 ) -> ColumnElement[bool]:
-    """Say that a column has one of the names that were found, in their order; if very many were, in another way.
-
-    In a list that is sorted by the column, SQLite then begins at the first of them. PostgreSQL chooses by itself.
-    """
-    names = list(islice(found, NAMED + 1))
+    """Say that a column has one of the names that were found; if those are very many, in another way."""
     if not names:
         return false()
-    if len(names) > NAMED:
-        return many
-    condition = has_one_of(connection, column, names)
-    if connection.dialect.name == "sqlite" and column is sorted_by:
-        return and_(condition, column.between(names[0], names[-1]))
-    return condition
+    return has_one_of(connection, column, names) if len(names) <= NAMED else many
