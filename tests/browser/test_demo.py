@@ -39,6 +39,15 @@ def tile(page: Page | FrameLocator, label: str) -> Locator:
     return page.locator(".tile-link").filter(has_text=re.compile(rf"^{label} [0-9,]+$"))
 
 
+def follow(page: Page, link: Locator) -> None:
+    """Click what leads to another page, and wait until that has been loaded.
+
+    A click alone waits until the browser has turned to the next page, whose rows may still be on their way.
+    """
+    with page.expect_navigation():
+        link.click()
+
+
 def test_overview_shows_the_demo(up: Up, keep_screenshot: Keep) -> None:
     """The figures are the demo's, the account that denies access is named, and what can be drawn is drawn."""
     page = up("/")
@@ -61,7 +70,7 @@ def test_figure_leads_to_the_list_behind_it(up: Up) -> None:
     page = up("/")
     for label in ("Active keys", "Over 90 days old", "Unused for 45 days", "Never used", "Root keys"):
         number = figure(page, label)
-        tile(page, label).click()
+        follow(page, tile(page, label))
         expect(page.locator(".total")).to_have_text(f"{number} key{'s' * (number != 1)}")
         page.go_back()
 
@@ -71,7 +80,8 @@ def test_list_is_searched(up: Up) -> None:
     page = up("/keys")
 
     page.get_by_role("searchbox").fill("billing-deploy")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
     expect(page).to_have_url(f"{page.url.partition('/keywatch')[0]}/keywatch/keys?q=billing-deploy")
     names = page.locator("td.col-user").all_inner_texts()
@@ -85,7 +95,7 @@ def test_search_without_a_hit_says_how_to_go_on(up: Up) -> None:
     page = up("/keys?q=nobody-is-called-so")
 
     expect(page.get_by_role("heading", name="No key matches")).to_be_visible()
-    page.get_by_role("link", name="Clear the filters").click()
+    follow(page, page.get_by_role("link", name="Clear the filters"))
 
     expect(page.locator(".total")).to_have_text("608 keys")
 
@@ -102,7 +112,7 @@ def test_list_is_filtered_and_unfiltered(up: Up) -> None:
     assert page.url.endswith("/keys?status=Inactive&service=s3")
     assert set(page.locator("td.col-status").all_inner_texts()) == {"Inactive"}
     assert {text.split()[0] for text in page.locator("td.col-for").all_inner_texts()} == {"s3"}
-    page.get_by_role("link", name="Remove filter: Inactive").click()
+    follow(page, page.get_by_role("link", name="Remove filter: Inactive"))
     assert page.url.endswith("/keys?service=s3")
     expect(page.get_by_label("Status")).to_have_value("")
 
@@ -111,11 +121,11 @@ def test_list_is_sorted_by_its_headings(up: Up) -> None:
     """A heading sorts, a second click turns the order, and both are announced."""
     page = up("/keys?age=90")
 
-    page.locator("th.col-user a").click()
+    follow(page, page.locator("th.col-user a"))
     names = page.locator("td.col-user").all_inner_texts()
     assert names == sorted(names)
     expect(page.locator("th.col-user")).to_have_attribute("aria-sort", "ascending")
-    page.locator("th.col-user a").click()
+    follow(page, page.locator("th.col-user a"))
 
     assert page.locator("td.col-user").all_inner_texts() == sorted(
         page.locator("td.col-user").all_inner_texts(), reverse=True
@@ -129,11 +139,11 @@ def test_list_is_paged_forth_and_back(up: Up) -> None:
     page = up("/keys")
     pages = [page.locator("td.col-key").all_inner_texts()]
     while page.get_by_role("link", name="Next").count():
-        page.get_by_role("link", name="Next").click()
+        follow(page, page.get_by_role("link", name="Next"))
         pages.append(page.locator("td.col-key").all_inner_texts())
 
     assert [len(each) for each in pages] == [50] * 12 + [8]
-    page.get_by_role("link", name="Previous").click()
+    follow(page, page.get_by_role("link", name="Previous"))
     assert page.locator("td.col-key").all_inner_texts() == pages[-2]
 
 
@@ -159,7 +169,7 @@ def test_list_is_exported(up: Up, tmp_path: Path) -> None:
 def test_account_that_was_not_read_says_why(up: Up) -> None:
     """The page of an account that denies access has the reason, what to do, and no figure that looks like none."""
     page = up("/")
-    page.locator(".notice").get_by_role("link", name=DENIED).click()
+    follow(page, page.locator(".notice").get_by_role("link", name=DENIED))
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(DENIED)
     expect(page.locator(".notice")).to_contain_text("See that there is such a role")
@@ -173,16 +183,16 @@ def test_account_and_user_have_pages(up: Up) -> None:
     page = up("/accounts")
     assert page.locator("tbody tr").count() == 14
     expect(page.locator("tbody tr").first).to_contain_text(DENIED)
-    page.get_by_role("link", name="payments-prod").click()
+    follow(page, page.get_by_role("link", name="payments-prod"))
     assert figure(page, "Keys") == page.locator("td.col-key").count() == 50
 
     user = page.locator("td.col-user a").first
     name = user.inner_text()
-    user.click()
+    follow(page, user)
 
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.locator("code.long")).to_have_text(re.compile(rf"^arn:aws:iam::310386073287:user/.*{re.escape(name)}$"))
-    page.get_by_role("link", name="payments-prod").click()
+    follow(page, page.get_by_role("link", name="payments-prod"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("payments-prod")
 
 
@@ -265,7 +275,7 @@ def test_page_works_without_javascript(up: Up) -> None:
 
     page.goto("/keywatch/keys")
     page.get_by_label("Status").select_option("Inactive")
-    page.get_by_role("button", name="Apply").click()
+    follow(page, page.get_by_role("button", name="Apply"))
     assert set(page.locator("td.col-status").all_inner_texts()) == {"Inactive"}
 
 
