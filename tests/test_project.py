@@ -94,6 +94,19 @@ def test_readme_shows_what_was_measured() -> None:
     assert [figure for figure in figures if figure not in full] == []
 
 
+def test_readme_names_the_slowest_list_and_count() -> None:
+    """Of all the page's lists the README has the largest median and the slowest answer, and so of their counts."""
+    full = (PROJECT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    table = full.split("**store**:")[1].split("| demand |")[0]
+    cells = re.findall(r"\| +([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", table, re.MULTILINE)
+    measured = [[float(cell) for cell in row] for row in cells]
+    ms, worst, count, count_worst = (max(column) for column in zip(*measured, strict=True))
+
+    assert len(measured) > 10
+    assert f"{ms:.0f} ms, {worst:.0f} at worst" in README
+    assert f"{count:.0f} ms, {count_worst:.0f} at worst" in README
+
+
 def test_readme_query_of_old_keys_is_understood(default_cloud: LocalCloud) -> None:
     """The README's first query runs on the local cloud as it stands there, with the saved function in place."""
     query = re.findall(r"```kusto\n(.*?)```", README, re.DOTALL)[0]
