@@ -55,7 +55,8 @@ class Workbench:
         Raises:
             UnknownTableError: there is none of that name.
         """
-        return kql.Data.load(self.store.columns(self.workspace, name), self.store.rows(self.workspace, name))
+        columns, rows = self.store.columns(self.workspace, name), self.store.rows(self.workspace, name)
+        return kql.Data.load(columns, rows, self.store.received(self.workspace, name))
 
     def function(self, name: str) -> str | None:
         """Give the text of a saved function, or None."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from localcloud.columns import Schema
+from localcloud.model import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,10 +22,12 @@ STANDARD = {"TimeGenerated": "datetime", "Type": "string", "_ResourceId": "strin
 
 SCHEMA = """
 CREATE TABLE columns (workspace TEXT, tbl TEXT, name TEXT, type TEXT, PRIMARY KEY (workspace, tbl, name));
-CREATE TABLE rows (position INTEGER PRIMARY KEY, workspace TEXT, tbl TEXT, time_generated TEXT, data TEXT);
+CREATE TABLE rows (
+    position INTEGER PRIMARY KEY, workspace TEXT, tbl TEXT, time_generated TEXT, received TEXT, data TEXT
+);
 CREATE INDEX by_table ON rows (workspace, tbl, position);
 """
-INSERT_ROW = "INSERT INTO rows (workspace, tbl, time_generated, data) VALUES (?, ?, ?, ?)"
+INSERT_ROW = "INSERT INTO rows (workspace, tbl, time_generated, received, data) VALUES (?, ?, ?, ?, ?)"
 
 
 class UnknownTableError(LookupError):
@@ -72,7 +76,8 @@ class Store:
         known = self._schemas.get((workspace, table), Schema())
         schema = known.copy()
         extra = {"_ResourceId": resource_id} if resource_id else {}
-        rows = [(workspace, table, time, json.dumps(schema.place(record) | extra)) for time, record in records]
+        now = utc_text(datetime.now(UTC))
+        rows = [(workspace, table, time, now, json.dumps(schema.place(record) | extra)) for time, record in records]
         new = [(workspace, table, *item) for item in schema.columns.items() if item[0] not in known.columns]
         with self._database:
             self._database.executemany("INSERT INTO columns VALUES (?, ?, ?, ?)", new)
@@ -110,8 +115,9 @@ class Store:
             UnknownTableError: there is no such table.
         """
         kept = self.columns(workspace, table).keys() - STANDARD.keys()
+        now = utc_text(datetime.now(UTC))
         data = [
-            (workspace, table, row["TimeGenerated"], json.dumps({name: row[name] for name in row if name in kept}))
+            (workspace, table, row["TimeGenerated"], now, json.dumps({name: row[name] for name in row if name in kept}))
             for row in rows
         ]
         with self._database:
@@ -138,6 +144,13 @@ class Store:
         except KeyError:
             known = ", ".join(self.tables(workspace)) or "none"
             raise UnknownTableError(f"There is no table {table}; tables: {known}") from None
+
+    def received(self, workspace: str, table: str) -> list[str]:
+        """Tell when each row was stored, in the order of `rows` (ISO 8601 UTC); rows stored together have one time."""
+        found = self._database.execute(
+            "SELECT received FROM rows WHERE workspace = ? AND tbl = ? ORDER BY position", (workspace, table)
+        )
+        return [received for (received,) in found]
 
     def rows(self, workspace: str, table: str) -> list[dict[str, Any]]:
         """Give all rows in the order of arrival, each with every column; a value that was not sent is None.

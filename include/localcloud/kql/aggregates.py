@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,9 +11,15 @@ from localcloud.kql.data import Data, KqlError, Row, family, hashable
 from localcloud.kql.expressions import Expression, Scope, read, read_condition
 from localcloud.kql.parser import Parser, known
 
-SIMPLE: Final = ("dcount", "min", "max", "sum")
+SIMPLE: Final = ("dcount", "min", "max", "sum", "avg", "make_list", "make_set")
 EXTREMES: Final = ("arg_max", "arg_min")
-AGGREGATES: Final = ("count", "countif", *SIMPLE, *EXTREMES)
+AGGREGATES: Final = ("count", "countif", "dcountif", *SIMPLE, *EXTREMES)
+OF_NUMBERS: Final = ("sum", "avg")
+OF_ORDERED: Final = ("min", "max")
+PREFIXES: Final = {"make_list": "list", "make_set": "set"}
+"""How the result is called, where that is not like the function."""
+KINDS: Final = {"dcount": "long", "avg": "real", "make_list": "dynamic", "make_set": "dynamic"}
+"""The result's kind, where that is not the argument's."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,12 @@ def read_aggregate(parser: Parser, data: Data, scope: Scope) -> Aggregate:
     if function == "count":
         found = _counted(given or "count_", None)
     elif function == "countif":
-        found = _counted(given or "countif_", read_condition(parser, scope))
+        test = read_condition(parser, scope)
+        found = _counted(given or f"countif_{test.column or ''}", test)
+    elif function == "dcountif":
+        of = read(parser, scope)
+        parser.sign(",")
+        found = _distinct_if(given, of, read_condition(parser, scope))
     elif function in EXTREMES:
         found = _extreme(parser, data, scope, given, largest=function == "arg_max")
     else:
@@ -50,10 +62,15 @@ def _counted(name: str, test: Expression | None) -> Aggregate:
     )
 
 
+def _distinct_if(given: str | None, of: Expression, test: Expression) -> Aggregate:
+    counted = _simple("dcount", given or f"dcountif_{of.column or ''}", of)
+    return Aggregate(counted.columns, lambda rows: counted.compute([row for row in rows if test.value(row)]))
+
+
 def _simple(function: str, given: str | None, of: Expression) -> Aggregate:
-    name = given or f"{function}_{of.column or ''}"
-    unordered = function in ("min", "max") and of.kind == "dynamic"
-    if unordered or (function == "sum" and family(of.kind) != "number"):
+    name = given or f"{PREFIXES.get(function, function)}_{of.column or ''}"
+    unordered = function in OF_ORDERED and of.kind == "dynamic"
+    if unordered or (function in OF_NUMBERS and family(of.kind) != "number"):
         raise KqlError(f"{of.text} is {of.kind}, which has no {function}")
     compute = COMPUTE[function]
 
@@ -61,7 +78,18 @@ def _simple(function: str, given: str | None, of: Expression) -> Aggregate:
         found = compute([each for row in rows if (each := of.value(row)) is not None])
         return {} if found is None else {name: found}
 
-    return Aggregate({name: "long" if function == "dcount" else of.kind}, value)
+    return Aggregate({name: KINDS.get(function, of.kind)}, value)
+
+
+def _average(values: list[Any]) -> float:
+    """Give the mean, which is no number if there are no values: that is how Kusto divides by zero here."""
+    return sum(values) / len(values) if values else math.nan
+
+
+def _set(values: list[Any]) -> list[Any]:
+    """Give each value once; of arrays, each element."""
+    each = (element for value in values for element in (value if isinstance(value, list) else [value]))
+    return list({hashable(element): element for element in each}.values())
 
 
 COMPUTE: Final[dict[str, Callable[[list[Any]], Any]]] = {
@@ -69,6 +97,9 @@ COMPUTE: Final[dict[str, Callable[[list[Any]], Any]]] = {
     "min": lambda values: min(values, default=None),
     "max": lambda values: max(values, default=None),
     "sum": sum,
+    "avg": _average,
+    "make_list": list,
+    "make_set": _set,
 }
 
 
@@ -81,7 +112,7 @@ def _extreme(parser: Parser, data: Data, scope: Scope, given: str | None, *, lar
     if parser.accept("*"):
         kept = [column for column in data.columns if column != name]
     else:
-        kept = parser.several(lambda: parser.name("a column"))
+        kept = parser.several(lambda: parser.entity("a column"))
         data.check(*kept)
 
     def value(rows: Sequence[Row]) -> Row:

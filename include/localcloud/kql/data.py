@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,8 @@ Row = dict[str, Any]
 FAMILIES: Final = {"int": "number", "long": "number", "real": "number", "string": "text", "guid": "text"}
 """Kinds that compare with one another; every other kind does with itself alone."""
 NEVER_NULL: Final = "string"
+INGESTED: Final = "$IngestionTime"
+"""Where a row holds, beside its columns, when it was stored."""
 
 
 class KqlError(ValueError):
@@ -29,16 +31,39 @@ def family(kind: str) -> str:
 
 @dataclass(frozen=True)
 class Data:
-    """A table between two operators: its columns with their kinds, and its rows, which nobody changes."""
+    """A table between two operators: its columns with their kinds, and its rows, which nobody changes.
+
+    Attributes:
+        columns: names and kinds.
+        rows: a value for every column.
+        ingested: whether the rows are still those of a stored table, of which `INGESTED` is known.
+    """
 
     columns: dict[str, str]
     rows: list[Row]
+    ingested: bool = False
 
     @classmethod
-    def load(cls, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> Data:
-        """Read rows as the store keeps them: moments as text, what was not sent as None."""
+    def load(
+        cls, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], received: Iterable[str] | None = None
+    ) -> Data:
+        """Read rows as the store keeps them: moments as text, what was not sent as None.
+
+        Args:
+            columns: names and kinds.
+            rows: values by column.
+            received: when each row was stored, if that is known.
+        """
         readers = {name: READERS.get(kind, _as_it_is) for name, kind in columns.items()}
-        return cls(dict(columns), [{name: read(row.get(name)) for name, read in readers.items()} for row in rows])
+        loaded: list[Row] = [{name: read(row.get(name)) for name, read in readers.items()} for row in rows]
+        if received is None:
+            return cls(dict(columns), loaded)
+        timed = [row | {INGESTED: read_moment(moment)} for row, moment in zip(loaded, received, strict=True)]
+        return cls(dict(columns), timed, ingested=True)
+
+    def having(self, rows: list[Row], columns: dict[str, str] | None = None) -> Data:
+        """Give a table of other rows that come of these, perhaps with further columns."""
+        return replace(self, columns=self.columns | (columns or {}), rows=rows)
 
     def dump(self) -> list[Row]:
         """Give the rows as JSON has them."""
@@ -76,7 +101,7 @@ def is_null(value: object) -> bool:
 
 def hashable(value: Any) -> Any:  # noqa: ANN401 - a value of any kind
     """Give something that equals another only if the values do."""
-    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
+    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, dict | list) else value
 
 
 def missing(kind: str) -> str | None:
@@ -106,6 +131,10 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {"datetime": read_moment, "str
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401 - a value of any kind
+    if isinstance(value, list):
+        return [_json(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _json(each) for name, each in value.items()}
     if isinstance(value, datetime):
         return utc_text(value)
     return span_text(value) if isinstance(value, timedelta) else value

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from localcloud.kql.data import KqlError, Row, family
+from localcloud.kql.data import Data, KqlError, Row, family
+from localcloud.kql.literals import KINDS, TRUTHS
 from localcloud.kql.parser import Parser
 
 WHOLE: Final = frozenset({"int", "long"})
@@ -33,11 +35,21 @@ class Expression:
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression can name: the columns of its table, the values that `let` named, and the time of the query."""
+    """What an expression can name.
+
+    Attributes:
+        columns: those of its table, with their kinds.
+        values: those that `let` named.
+        now: the time of the query.
+        source: reads another table, or a pipeline in parentheses.
+        ingested: whether the table's rows know when they were stored.
+    """
 
     columns: Mapping[str, str]
     values: Mapping[str, Expression]
     now: datetime
+    source: Callable[[Parser], Data]
+    ingested: bool = False
 
 
 def constant(kind: str, value: Any) -> Expression:  # noqa: ANN401 - a value of any kind
@@ -62,6 +74,17 @@ def read_condition(parser: Parser, scope: Scope) -> Expression:
     found = read(parser, scope)
     _demand(found, "bool", "a condition")
     return found
+
+
+def read_constant(parser: Parser, scope: Scope) -> Expression:
+    """Read an expression that names no column, and compute it once.
+
+    Raises:
+        KqlError: it does.
+    """
+    found = read(parser, replace(scope, columns={}, ingested=False))
+    value = found.value({})
+    return Expression(found.kind, found.text, lambda _: value)
 
 
 def _all(parser: Parser, scope: Scope) -> Expression:
@@ -110,6 +133,11 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool |
     return lambda left, right: None if left is None or right is None else compare(left, right)
 
 
+def _has(text: str, term: str) -> bool:
+    """Tell whether a term is there, with nothing that would make it a longer one on either side."""
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(term)}(?![0-9A-Za-z])", text) is not None
+
+
 def _folded(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool | None]:
     return lambda left, right: compare((left or "").lower(), (right or "").lower())
 
@@ -130,9 +158,11 @@ OF_TEXT: Final[dict[str, Callable[[Any, Any], bool | None]]] = {
     "startswith": _folded(str.startswith),
     "!startswith": _folded(lambda left, right: not left.startswith(right)),
     "endswith": _folded(str.endswith),
+    "has": _folded(_has),
+    "!has": _folded(lambda left, right: not _has(left, right)),
 }
-LISTS: Final = ("in", "!in", "between")
-FOLLOWING: Final = ("and", "or", "asc", "desc", "by", "nulls")
+LISTS: Final = ("in", "!in", "between", "!between")
+FOLLOWING: Final = ("and", "or", "asc", "desc", "by", "nulls", "from", "to", "step", "on")
 """Names that may come behind an expression, beside comparisons."""
 
 
@@ -167,8 +197,8 @@ def _check_comparable(left: Expression, right: Expression) -> None:
 
 
 def _listed(parser: Parser, scope: Scope, left: Expression, sign: str) -> Expression:
-    if sign == "between":
-        return _between(parser, scope, left)
+    if sign.endswith("between"):
+        return _between(parser, scope, left, within=sign == "between")
     members = parser.listed(lambda: _sum(parser, scope))
     for member in members:
         _check_comparable(left, member)
@@ -180,13 +210,17 @@ def _listed(parser: Parser, scope: Scope, left: Expression, sign: str) -> Expres
     )
 
 
-def _between(parser: Parser, scope: Scope, left: Expression) -> Expression:
+def _between(parser: Parser, scope: Scope, left: Expression, *, within: bool) -> Expression:
     parser.sign("(")
     first = _sum(parser, scope)
     parser.sign("..")
     last = _sum(parser, scope)
     parser.sign(")")
-    return _both(_compared(left, ">=", first), _compared(left, "<=", last))
+    if (left.kind, first.kind, last.kind) == ("datetime", "datetime", "timespan"):
+        last = _computed(first, "+", last)
+    if within:
+        return _both(_compared(left, ">=", first), _compared(left, "<=", last))
+    return _either(_compared(left, "<", first), _compared(left, ">", last))
 
 
 def _sum(parser: Parser, scope: Scope) -> Expression:
@@ -263,10 +297,6 @@ def _kind_of(left: Expression, sign: str, right: Expression) -> str:
     return found
 
 
-KINDS: Final = {"text": "string", "int": "long", "real": "real", "span": "timespan", "moment": "datetime"}
-"""The kinds of literals, by kind of word."""
-
-
 def _primary(parser: Parser, scope: Scope) -> Expression:
     if parser.accept("("):
         inner = read(parser, scope)
@@ -277,15 +307,23 @@ def _primary(parser: Parser, scope: Scope) -> Expression:
         return constant(KINDS[token.kind], parser.next().value)
     if token.kind == "null":
         return constant(str(parser.next().value), None)
-    name = parser.name("a value")
-    if name in ("true", "false"):
-        return constant("bool", name == "true")
-    if parser.is_sign("("):
-        return _call(parser, scope, name)
-    return _named(name, scope)
+    if parser.quoted() is not None:
+        return read_name(parser.entity("a column"), scope)
+    return _word(parser.name("a value"), parser, scope)
 
 
-def _named(name: str, scope: Scope) -> Expression:
+def _word(name: str, parser: Parser, scope: Scope) -> Expression:
+    if name in TRUTHS:
+        return constant("bool", TRUTHS[name])
+    return _call(parser, scope, name) if parser.is_sign("(") else read_name(name, scope)
+
+
+def read_name(name: str, scope: Scope) -> Expression:
+    """Give what a name stands for.
+
+    Raises:
+        KqlError: nothing is called that.
+    """
     if name in scope.columns:
         return Expression(scope.columns[name], name, lambda row: row[name], name)
     if name in scope.values:
@@ -294,19 +332,9 @@ def _named(name: str, scope: Scope) -> Expression:
 
 
 def _call(parser: Parser, scope: Scope, name: str) -> Expression:
-    from localcloud.kql.functions import call  # the two need each other: an argument is an expression
+    from localcloud.kql.functions import call  # these need each other: an argument is an expression
+    from localcloud.kql.special import SPECIAL
 
-    if name == "column_ifexists":
-        return _column_if_exists(parser, scope)
+    if name in SPECIAL:
+        return SPECIAL[name](parser, scope)
     return call(name, parser.listed(lambda: read(parser, scope)), scope)
-
-
-def _column_if_exists(parser: Parser, scope: Scope) -> Expression:
-    parser.sign("(")
-    if parser.current.kind != "text":
-        raise parser.expected("a column's name as text")
-    name = str(parser.next().value)
-    parser.sign(",")
-    default = read(parser, scope)
-    parser.sign(")")
-    return _named(name, scope) if name in scope.columns else default

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,13 @@ from localcloud.declared_columns import convert
 from localcloud.kql.data import KqlError, Row, family, is_null, span_text
 from localcloud.kql.expressions import Expression, Scope
 from localcloud.kql.parser import known
+from localcloud.kql.special import SPECIAL
 
 ZERO: Final = datetime.min.replace(tzinfo=UTC)
 FIRST_SUNDAY: Final = ZERO + timedelta(days=6)
 DAY: Final = timedelta(days=1)
+MOST_VALUES: Final = 64
+"""How many values min_of and max_of take."""
 ANY: Final = "any"
 
 
@@ -120,11 +124,28 @@ def _case(name: str, arguments: Sequence[Expression]) -> Expression:
     return Expression(_unified(name, values), f"{name}(...)", value)
 
 
+def _extreme(name: str, arguments: Sequence[Expression]) -> Expression:
+    if not 2 <= len(arguments) <= MOST_VALUES:  # noqa: PLR2004 - a choice needs two
+        raise KqlError(f"{name} takes 2 to {MOST_VALUES} values, not {len(arguments)}")
+    kind = _unified(name, arguments)
+    if kind == "dynamic":
+        raise KqlError(f"{name} takes what has an order; {arguments[0].text} is dynamic")
+    choose: Callable[..., Any] = min if name == "min_of" else max
+
+    def value(row: Row) -> Any:  # noqa: ANN401 - a value of any kind
+        values = (argument.value(row) for argument in arguments)
+        return choose((each for each in values if each is not None), default=None)
+
+    return Expression(kind, f"{name}(...)", value)
+
+
 CHOICES: Final[dict[str, Callable[[str, Sequence[Expression]], Expression]]] = {
     "coalesce": _coalesce,
     "case": _case,
     "iff": _case,
     "iif": _case,
+    "min_of": _extreme,
+    "max_of": _extreme,
 }
 
 
@@ -136,7 +157,11 @@ def to_text(value: object) -> str:
         return value.strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     if isinstance(value, timedelta):
         return span_text(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=to_text)
+    )
 
 
 def _to_whole(kind: str) -> Callable[[Any], Any]:
@@ -144,7 +169,7 @@ def _to_whole(kind: str) -> Callable[[Any], Any]:
         if isinstance(value, bool):
             return int(value)
         number = convert(value, "real") if isinstance(value, str | float) else value
-        return None if number is None else convert(math.trunc(number), kind)
+        return convert(math.trunc(number), kind) if isinstance(number, int | float) else None
 
     return whole
 
@@ -156,7 +181,7 @@ def _to_real(value: object) -> Any:  # noqa: ANN401 - a number or null
 def _to_bool(value: object) -> bool | None:
     if isinstance(value, str):
         return {"true": True, "1": True, "false": False, "0": False}.get(value.strip().lower())
-    return bool(value)
+    return bool(value) if isinstance(value, int | float) else None
 
 
 def _to_datetime(value: object) -> datetime | None:
@@ -176,6 +201,26 @@ def _bin(value: Any, size: Any) -> Any:  # noqa: ANN401 - numbers, or moments an
 
 def _start_of_day(moment: datetime, offset: float = 0) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) + offset * DAY
+
+
+def _end_of_day(moment: datetime, offset: float = 0) -> datetime:
+    return moment.replace(hour=23, minute=59, second=59, microsecond=999_999) + offset * DAY
+
+
+def _length(value: object) -> int | None:
+    return len(value) if isinstance(value, list) else None
+
+
+def _extract(pattern: str, group: int, text: str) -> str:
+    try:
+        found = re.search(pattern, text)
+        return (found[group] or "") if found else ""
+    except (re.error, IndexError) as error:
+        raise KqlError(f"extract takes a regular expression and one of its groups: {error}") from error
+
+
+def _joined(value: object, delimiter: str) -> str:
+    return delimiter.join(map(to_text, value)) if isinstance(value, list) else ""
 
 
 MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
@@ -221,11 +266,16 @@ FUNCTIONS: Final = {
     "toupper": Function(("text",), "string", str.upper),
     "strlen": Function(("text",), "long", len),
     "strcat": Function((ANY, f"{ANY}*"), "string", lambda *values: "".join(map(to_text, values)), of_null=True),
+    "extract": Function(("string", "long", "text"), "string", _extract),
     "abs": Function(("number",), "first", abs),
     "round": Function(("number", "long?"), "real", _round),
     "bin": Function((ANY, ANY), "first", _bin),
     "floor": Function((ANY, ANY), "first", _bin),
     "startofday": Function(("datetime", "number?"), "datetime", _start_of_day),
+    "endofday": Function(("datetime", "number?"), "datetime", _end_of_day),
+    "pack_array": Function((ANY, f"{ANY}*"), "dynamic", lambda *values: list(values), of_null=True),
+    "array_length": Function(("dynamic",), "long", _length),
+    "strcat_array": Function(("dynamic", "string"), "string", _joined),
     "datetime_diff": Function(("string", "datetime", "datetime"), "long", _datetime_diff),
 }
-NAMES: Final = (*FUNCTIONS, *CHOICES, "now", "ago", "column_ifexists")
+NAMES: Final = (*FUNCTIONS, *CHOICES, "now", "ago", *SPECIAL)

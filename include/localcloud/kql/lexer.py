@@ -18,7 +18,7 @@ TOKEN: Final = re.compile(
     r"|(?P<text>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
     r"|(?P<number>\d+(?:\.\d+)?)(?P<unit>(?:ms|[dhms])\b)?(?!\w)"
     r"|(?P<name>!?[A-Za-z_]\w*~?)"
-    r"|(?P<sign>==|!=|<=|>=|=~|!~|\.\.|[<>=|,()*;+\-/%])"
+    r"|(?P<sign>==|!=|<=|>=|=~|!~|\.\.|[<>=|,()*;+\-/%\[\]{}:])"
 )
 UNITS: Final = {
     "d": timedelta(days=1),
@@ -27,6 +27,7 @@ UNITS: Final = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
+ESCAPED: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
 ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
 KINDS_OF_NULL: Final = {"real", "double", "int", "long", "datetime", "timespan", "bool", "guid", "dynamic"}
 END: Final = "the end of the query"
@@ -63,10 +64,14 @@ def _token(found: re.Match[str]) -> Token:
     if found["null"]:
         return Token("null", "real" if found["null"] == "double" else found["null"])
     if found["text"]:
-        return Token("text", re.sub(r"\\(.)", lambda escaped: ESCAPES.get(escaped[1], escaped[1]), found["text"][1:-1]))
+        return Token("text", ESCAPED.sub(_unescaped, found["text"][1:-1]))
     if found["number"]:
         return _number(found["number"], found["unit"])
     return Token("name", found["name"]) if found["name"] else Token("sign", found["sign"])
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else ESCAPES.get(found[2], found[2])
 
 
 def _number(digits: str, unit: str | None) -> Token:

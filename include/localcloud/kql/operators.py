@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 from localcloud.kql.aggregates import read_aggregate
 from localcloud.kql.data import Data, KqlError, Row, hashable, missing
+from localcloud.kql.expansion import mv_expand
 from localcloud.kql.expressions import Expression, Scope, read, read_condition
+from localcloud.kql.joins import join, lookup
+from localcloud.kql.naming import read_keys, several_named
 from localcloud.kql.parser import Parser
+from localcloud.kql.rendering import render
+from localcloud.kql.series import make_series
 
 
 def _where(parser: Parser, data: Data, scope: Scope) -> Data:
     test = read_condition(parser, scope)
-    return Data(data.columns, [row for row in data.rows if test.value(row)])
-
-
-def named(parser: Parser, scope: Scope) -> tuple[str, Expression]:
-    """Read `name = expression`, or an expression that has a name of its own."""
-    given = parser.assigned()
-    binned = parser.is_name("bin", "floor") and parser.peek().value == "("
-    column = parser.peek(2).value if binned else None
-    found = read(parser, scope)
-    name = given or found.column or (column if column in scope.columns else None)
-    if name is None:
-        raise KqlError(f"{found.text} needs a name here: name = {found.text}")
-    return name, found
+    return data.having([row for row in data.rows if test.value(row)])
 
 
 def _project(parser: Parser, data: Data, scope: Scope) -> Data:
-    found = _distinct_names(parser.several(lambda: named(parser, scope)))
+    found = several_named(parser, scope)
     return Data(
         {name: each.kind for name, each in found.items()},
         [{name: each.value(row) for name, each in found.items()} for row in data.rows],
     )
 
 
-def _distinct_names(pairs: list[tuple[str, Expression]]) -> dict[str, Expression]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise KqlError(f"A column is named twice among {', '.join(name for name, _ in pairs)}")
-    return found
-
-
 def _extend(parser: Parser, data: Data, scope: Scope) -> Data:
-    found = _distinct_names(parser.several(lambda: named(parser, scope)))
-    return Data(
-        data.columns | {name: each.kind for name, each in found.items()},
+    found = several_named(parser, scope)
+    return data.having(
         [row | {name: each.value(row) for name, each in found.items()} for row in data.rows],
+        {name: each.kind for name, each in found.items()},
     )
 
 
 def _project_away(parser: Parser, data: Data, _: Scope) -> Data:
-    names = parser.several(lambda: parser.name("a column"))
+    names = parser.several(lambda: parser.entity("a column"))
     data.check(*names)
     return _select(data, {name: name for name in data.columns if name not in names})
 
@@ -62,7 +49,7 @@ def _project_rename(parser: Parser, data: Data, _: Scope) -> Data:
         new = parser.assigned()
         if new is None:
             raise parser.expected("new = old")
-        return parser.name("a column"), new
+        return parser.entity("a column"), new
 
     renamed = dict(parser.several(pair))
     data.check(*renamed)
@@ -81,7 +68,7 @@ def _select(data: Data, sources: dict[str, str]) -> Data:
 
 
 def _distinct(parser: Parser, data: Data, _: Scope) -> Data:
-    names = list(data.columns) if parser.accept("*") else parser.several(lambda: parser.name("a column"))
+    names = list(data.columns) if parser.accept("*") else parser.several(lambda: parser.entity("a column"))
     data.check(*names)
     seen: dict[tuple[Any, ...], Row] = {}
     for row in data.rows:
@@ -98,11 +85,16 @@ def _sort(parser: Parser, data: Data, scope: Scope) -> Data:
 def _sorted(parser: Parser, data: Data, scope: Scope) -> Data:
     rows = list(data.rows)
     for key, descending, nulls_first in reversed(parser.several(lambda: _order(parser, scope))):
-        known = [row for row in rows if key.value(row) is not None]
         nulls = [row for row in rows if key.value(row) is None]
+        no_numbers = [row for row in rows if _is_nan(key.value(row))]
+        known = [row for row in rows if not (key.value(row) is None or _is_nan(key.value(row)))]
         known.sort(key=key.value, reverse=descending)
-        rows = nulls + known if nulls_first else known + nulls
-    return Data(data.columns, rows)
+        rows = nulls + no_numbers + known if nulls_first else known + no_numbers + nulls
+    return data.having(rows)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _order(parser: Parser, scope: Scope) -> tuple[Expression, bool, bool]:
@@ -120,13 +112,13 @@ def _order(parser: Parser, scope: Scope) -> tuple[Expression, bool, bool]:
 
 
 def _take(parser: Parser, data: Data, _: Scope) -> Data:
-    return Data(data.columns, data.rows[: parser.count()])
+    return data.having(data.rows[: parser.count()])
 
 
 def _top(parser: Parser, data: Data, scope: Scope) -> Data:
     count = parser.count()
     parser.word("by")
-    return Data(data.columns, _sorted(parser, data, scope).rows[:count])
+    return data.having(_sorted(parser, data, scope).rows[:count])
 
 
 def _count(_: Parser, data: Data, __: Scope) -> Data:
@@ -135,8 +127,7 @@ def _count(_: Parser, data: Data, __: Scope) -> Data:
 
 def _summarize(parser: Parser, data: Data, scope: Scope) -> Data:
     first = [] if parser.is_name("by") else parser.several(lambda: read_aggregate(parser, data, scope))
-    by = parser.several(lambda: named(parser, scope)) if parser.accept_name("by") else []
-    keys = _distinct_names(by)
+    keys = read_keys(parser, scope)
     groups: dict[tuple[Any, ...], list[Row]] = {} if keys else {(): []}
     for row in data.rows:
         groups.setdefault(tuple(hashable(key.value(row)) for key in keys.values()), []).append(row)
@@ -171,4 +162,9 @@ OPERATORS: Final[dict[str, Operator]] = ROW_OPERATORS | {
     "top": _top,
     "count": _count,
     "summarize": _summarize,
+    "make-series": make_series,
+    "mv-expand": mv_expand,
+    "lookup": lookup,
+    "join": join,
+    "render": render,
 }

@@ -44,8 +44,8 @@ class Parser:
     def skip_part(self, mark: int) -> None:
         """Go back to a place, and pass over the table or the parentheses that begin there."""
         self._position = mark
-        if self.current.kind == "name":
-            self.next()
+        if self.current.kind == "name" or self.quoted() is not None:
+            self.entity("a table")
         depth = 0
         while self.is_sign("(") or depth:
             if self.at_end():
@@ -84,6 +84,21 @@ class Parser:
             raise self.expected(what)
         return str(self.next().value)
 
+    def quoted(self, ahead: int = 0) -> str | None:
+        """Give the name in `['name']`, if that is there."""
+        opening, name, closing = (self.peek(ahead + each) for each in range(3))
+        if opening == Token("sign", "[") and name.kind == "text" and closing == Token("sign", "]"):
+            return str(name.value)
+        return None
+
+    def entity(self, what: str) -> str:
+        """Take the name of a table or column, which may be quoted as `['name']`."""
+        name = self.quoted()
+        if name is None:
+            return self.name(what)
+        self._position += 3
+        return name
+
     def word(self, word: str) -> None:
         """Take this name."""
         if not self.accept_name(word):
@@ -111,9 +126,10 @@ class Parser:
 
     def assigned(self) -> str | None:
         """Take `name =`, if that is next."""
-        if self.current.kind != "name" or self.peek() != Token("sign", "="):
+        words = 1 if self.quoted() is None else 3
+        if (words == 1 and self.current.kind != "name") or self.peek(words) != Token("sign", "="):
             return None
-        name = str(self.next().value)
+        name = self.entity("a name")
         self.next()
         return name
 
