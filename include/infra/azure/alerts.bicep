@@ -1,0 +1,114 @@
+// The alerts: each fires once for an account when its query begins to find something, and is over when it finds nothing.
+
+param location string
+param workspaceId string
+param emails array
+
+// Of keys, only those that open something. A rule may look back two days at most.
+var ofActiveKeys = '| where Status_s == "Active"'
+var byAccount = [
+  {
+    name: 'account_number_s'
+    operator: 'Include'
+    values: [
+      '*'
+    ]
+  }
+]
+var alerts = [
+  {
+    name: 'keywatch-old-keys'
+    title: 'Access keys are older than 90 days'
+    severity: 3
+    every: 'PT12H'
+    query: '${loadTextContent('../../kql/keys_over_90_days.kql')}${ofActiveKeys}'
+    dimensions: byAccount
+  }
+  {
+    name: 'keywatch-unused-keys'
+    title: 'Access keys were not used for 45 days'
+    severity: 3
+    every: 'PT12H'
+    query: '${loadTextContent('../../kql/keys_unused_for_45_days.kql')}${ofActiveKeys}'
+    dimensions: byAccount
+  }
+  {
+    name: 'keywatch-root-key'
+    title: 'A root user has an access key'
+    severity: 1
+    every: 'PT6H'
+    query: loadTextContent('../../kql/keys_of_root.kql')
+    dimensions: byAccount
+  }
+  {
+    name: 'keywatch-account-not-read'
+    title: 'An account was not read, or not in whole'
+    severity: 2
+    every: 'PT6H'
+    query: loadTextContent('../../kql/accounts_not_read.kql')
+    dimensions: byAccount
+  }
+  {
+    name: 'keywatch-no-report'
+    title: 'No report has come for 26 hours'
+    severity: 1
+    every: 'PT1H'
+    query: loadTextContent('../../kql/no_report_for_26_hours.kql')
+    dimensions: []
+  }
+]
+
+resource recipients 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'keywatch'
+  location: 'global'
+  properties: {
+    groupShortName: 'keywatch'
+    enabled: true
+    emailReceivers: [for email in emails: {
+      name: email
+      emailAddress: email
+      useCommonAlertSchema: true
+    }]
+  }
+}
+
+resource alert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for each in alerts: {
+  name: each.name
+  location: location
+  kind: 'LogAlert'
+  properties: {
+    displayName: each.title
+    description: 'docs/monitoring.md of Keywatch says what to do.'
+    severity: each.severity
+    enabled: true
+    scopes: [
+      workspaceId
+    ]
+    evaluationFrequency: each.every
+    windowSize: 'P1D'
+    overrideQueryTimeRange: 'P2D'
+    criteria: {
+      allOf: [
+        {
+          query: each.query
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+          dimensions: each.dimensions
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    autoMitigate: true
+    // Tables and functions that have just been made cannot be queried yet.
+    skipQueryValidation: true
+    actions: {
+      actionGroups: [
+        recipients.id
+      ]
+    }
+  }
+}]

@@ -1,0 +1,149 @@
+// The saved functions, and the queries under category Keywatch: each from its file.
+
+param workspaceName string
+
+var functions = [
+  {
+    name: 'AccessKeys'
+    query: loadTextContent('../../kql/functions/AccessKeys.kql')
+  }
+  {
+    name: 'AccessKeyAudit'
+    query: loadTextContent('../../kql/functions/AccessKeyAudit.kql')
+  }
+  {
+    name: 'CurrentAccounts'
+    query: loadTextContent('../../kql/functions/CurrentAccounts.kql')
+  }
+  {
+    name: 'LatestAccessKeys'
+    query: loadTextContent('../../kql/functions/LatestAccessKeys.kql')
+  }
+  {
+    name: 'CurrentAccessKeys'
+    query: loadTextContent('../../kql/functions/CurrentAccessKeys.kql')
+  }
+]
+
+var queries = [
+  {
+    name: 'accounts'
+    title: 'Accounts'
+    query: loadTextContent('../../kql/accounts.kql')
+  }
+  {
+    name: 'accounts_by_status'
+    title: 'Accounts by status'
+    query: loadTextContent('../../kql/accounts_by_status.kql')
+  }
+  {
+    name: 'accounts_not_read'
+    title: 'Accounts not read'
+    query: loadTextContent('../../kql/accounts_not_read.kql')
+  }
+  {
+    name: 'key_figures'
+    title: 'Figures'
+    query: loadTextContent('../../kql/key_figures.kql')
+  }
+  {
+    name: 'keys'
+    title: 'Keys'
+    query: loadTextContent('../../kql/keys.kql')
+  }
+  {
+    name: 'keys_by_age'
+    title: 'Keys by age'
+    query: loadTextContent('../../kql/keys_by_age.kql')
+  }
+  {
+    name: 'keys_by_day'
+    title: 'Keys by day'
+    query: loadTextContent('../../kql/keys_by_day.kql')
+  }
+  {
+    name: 'keys_by_region'
+    title: 'Keys by Region'
+    query: loadTextContent('../../kql/keys_by_region.kql')
+  }
+  {
+    name: 'keys_by_service'
+    title: 'Keys by service'
+    query: loadTextContent('../../kql/keys_by_service.kql')
+  }
+  {
+    name: 'keys_created_per_day'
+    title: 'Keys created per day'
+    query: loadTextContent('../../kql/keys_created_per_day.kql')
+  }
+  {
+    name: 'keys_deleted'
+    title: 'Deleted keys'
+    query: loadTextContent('../../kql/keys_deleted.kql')
+  }
+  {
+    name: 'keys_never_used'
+    title: 'Keys never used'
+    query: loadTextContent('../../kql/keys_never_used.kql')
+  }
+  {
+    name: 'keys_of_root'
+    title: 'Keys of root'
+    query: loadTextContent('../../kql/keys_of_root.kql')
+  }
+  {
+    name: 'keys_over_90_days'
+    title: 'Keys over 90 days old'
+    query: loadTextContent('../../kql/keys_over_90_days.kql')
+  }
+  {
+    name: 'keys_unused_for_45_days'
+    title: 'Keys unused for 45 days'
+    query: loadTextContent('../../kql/keys_unused_for_45_days.kql')
+  }
+  {
+    name: 'no_report_for_26_hours'
+    title: 'No report for 26 hours'
+    query: loadTextContent('../../kql/no_report_for_26_hours.kql')
+  }
+  {
+    name: 'runs'
+    title: 'Runs'
+    query: loadTextContent('../../kql/runs.kql')
+  }
+  {
+    name: 'users_with_two_active_keys'
+    title: 'Users with two active keys'
+    query: loadTextContent('../../kql/users_with_two_active_keys.kql')
+  }
+]
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
+}
+
+// Without an ETag of *, Azure refuses to write over one that is there.
+resource function 'Microsoft.OperationalInsights/workspaces/savedSearches@2025-07-01' = [for each in functions: {
+  parent: workspace
+  name: toLower(each.name)
+  etag: '*'
+  properties: {
+    category: 'Keywatch'
+    displayName: each.name
+    functionAlias: each.name
+    query: each.query
+    version: 2
+  }
+}]
+
+resource query 'Microsoft.OperationalInsights/workspaces/savedSearches@2025-07-01' = [for each in queries: {
+  parent: workspace
+  name: 'keywatch_${each.name}'
+  etag: '*'
+  properties: {
+    category: 'Keywatch'
+    displayName: each.title
+    query: each.query
+    version: 2
+  }
+}]

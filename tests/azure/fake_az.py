@@ -1,0 +1,235 @@
+"""Azure's command line, as far as docs/azure-setup.md uses it: strict about commands and options, and true to Bicep.
+
+python -m tests.azure.fake_az <command and options of az>
+
+It stands for a subscription whose resources are those of a local cloud. What it knows lies in the folder `FAKE_AZ`:
+`cloud.json` says where the local cloud is, `calls.ndjson` gets every command, `deployment.json` the last deployment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Final
+
+from localcloud import LocalCloud
+from tests.azure.deployment import APPLICATION_OBJECT, WORKER
+from tests.bicep import Deployment, Runtime, Target, evaluate
+
+FOLDER: Final = Path(os.environ.get("FAKE_AZ", "."))
+GLOBAL: Final = {"--output", "--query"}
+REPEATED: Final = "--parameters"
+FLAGS: Final = {"--append"}
+
+COMMANDS: Final[dict[str, set[str]]] = {
+    "login": set(),
+    "account show": set(),
+    "ad app create": {"--display-name", "--sign-in-audience"},
+    "ad app credential reset": {"--id", "--keyvault", "--cert", "--append"},
+    "ad sp create": {"--id"},
+    "ad sp show": {"--id"},
+    "ad signed-in-user show": set(),
+    "deployment sub create": {"--name", "--location", "--template-file", "--parameters"},
+    "deployment sub show": {"--name"},
+    "keyvault show": {"--name"},
+    "keyvault certificate create": {"--vault-name", "--name", "--policy"},
+    "monitor log-analytics query": {"--workspace", "--analytics-query"},
+    "monitor log-analytics workspace table migrate": {"--resource-group", "--workspace-name", "--table-name"},
+    "role assignment create": {"--role", "--assignee-object-id", "--assignee-principal-type", "--scope"},
+    "role assignment delete": {"--role", "--assignee", "--scope"},
+}
+"""Commands, each with the options that it is given here.
+
+Source: the reference of Azure CLI 2.91, whose own parser took every command of the page.
+"""
+
+
+class UsageError(Exception):
+    """The command is none of Azure CLI's, or was given the wrong options."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One call of `az`."""
+
+    name: str
+    options: dict[str, str]
+    parameters: tuple[str, ...]
+
+    @classmethod
+    def read(cls, arguments: list[str]) -> Command:
+        """Read a command line.
+
+        Raises:
+            UsageError: There is no such command, or it lacks an option or has another one.
+        """
+        words = list(takewhile(lambda word: not word.startswith("-"), arguments))
+        name = " ".join(words)
+        if name not in COMMANDS:
+            raise UsageError(f"'{name}' is misspelled or not recognized by the system.")
+        options: dict[str, str] = {}
+        parameters: list[str] = []
+        rest = arguments[len(words) :]
+        while rest:
+            option = rest.pop(0)
+            if option == REPEATED:
+                while rest and not rest[0].startswith("--"):
+                    parameters.append(rest.pop(0))
+            options[option] = "" if option in FLAGS | {REPEATED} else rest.pop(0)
+        if set(options) - GLOBAL != COMMANDS[name]:
+            raise UsageError(f"{name} takes {sorted(COMMANDS[name])}, not {sorted(options)}")
+        return cls(name, options, tuple(parameters))
+
+
+def main() -> int:
+    """Run one command; 2 if its usage is wrong, 3 if what it names is not there."""
+    with (FOLDER / "calls.ndjson").open("a", encoding="utf-8") as calls:
+        calls.write(json.dumps(sys.argv[1:]) + "\n")
+    try:
+        command = Command.read(sys.argv[1:])
+        answer = ANSWERS[command.name](command)
+    except UsageError as error:
+        print(f"ERROR: {error}", file=sys.stderr)  # noqa: T201 - a command
+        return 2
+    except LookupError as error:
+        print(f"ERROR: not found: {error}", file=sys.stderr)  # noqa: T201 - a command
+        return 3
+    if answer is not None and command.options.get("--output") != "none":
+        print(answer if isinstance(answer, str) else json.dumps(answer))  # noqa: T201 - a command
+    return 0
+
+
+def _cloud() -> LocalCloud:
+    return LocalCloud.attach(Path(json.loads((FOLDER / "cloud.json").read_text(encoding="utf-8"))))
+
+
+def _application(command: Command) -> str:
+    _same(command.options["--sign-in-audience"], "AzureADMyOrg")
+    return _cloud().azure.applications["keywatch"].client_id
+
+
+def _service_principal(command: Command) -> str:
+    _same(command.options["--id"], _cloud().azure.applications["keywatch"].client_id)
+    return APPLICATION_OBJECT
+
+
+def _deploy(command: Command) -> None:
+    """Work out what Bicep deploys, and keep what later commands ask for."""
+    file, *given = command.parameters
+    deployment = evaluate(
+        Path(command.options["--template-file"]),
+        Path(file.removeprefix("@")),
+        dict(each.split("=", 1) for each in given),
+        Target(tenant=_cloud().azure.tenant_id),
+    )
+    kept = {
+        "name": command.options["--name"],
+        "outputs": {name: _known(value) for name, value in deployment.outputs.items()},
+        "resources": {each.type: each.name for each in deployment.resources if "/" not in each.name},
+        "vault": _id_of(deployment, "Microsoft.KeyVault/vaults"),
+    }
+    (FOLDER / "deployment.json").write_text(json.dumps(kept), encoding="utf-8")
+
+
+def _id_of(deployment: Deployment, kind: str) -> str:
+    [found] = [each.id for each in deployment.resources if each.type == kind]
+    return found
+
+
+def _known(value: Any) -> Any:  # noqa: ANN401 - an output
+    """Put in what only a deployed resource knows: here, a local cloud."""
+    if isinstance(value, dict):
+        return {name: _known(each) for name, each in value.items()}
+    if not isinstance(value, Runtime):
+        return value
+    cloud = _cloud()
+    return {
+        "endpoints.logsIngestion": cloud.logs_ingestion.endpoint,
+        "immutableId": cloud.logs_ingestion.rule_id,
+        "vaultUri": f"{cloud.azure.vault_url}/",
+        "customerId": cloud.workspace.id,
+    }[".".join(str(each) for each in value.path[1:])]
+
+
+def _deployment() -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads((FOLDER / "deployment.json").read_text(encoding="utf-8"))
+    return kept
+
+
+def _output(command: Command) -> Any:  # noqa: ANN401 - an output
+    deployment = _deployment()
+    _same(command.options["--name"], deployment["name"])
+    name = command.options["--query"].removeprefix("properties.outputs.").removesuffix(".value")
+    return deployment["outputs"][name]
+
+
+def _vault(command: Command) -> str:
+    _same(command.options["--name"], _deployment()["resources"]["Microsoft.KeyVault/vaults"])
+    return str(_deployment()["vault"])
+
+
+def _assign(command: Command) -> None:
+    _same(command.options["--scope"], _deployment()["vault"])
+
+
+def _certificate(command: Command) -> None:
+    _same(command.options["--vault-name"], _deployment()["resources"]["Microsoft.KeyVault/vaults"])
+    policy = json.loads(Path(command.options["--policy"].removeprefix("@")).read_text(encoding="utf-8"))
+    _same(policy["keyProperties"]["keyType"], "RSA-HSM")
+    if not _cloud().certificate_versions(command.options["--name"]):
+        raise KeyError(command.options["--name"])
+
+
+def _register(command: Command) -> None:
+    _same(command.options["--keyvault"], _deployment()["resources"]["Microsoft.KeyVault/vaults"])
+    _service_principal(command)
+    if not _cloud().certificate_versions(command.options["--cert"]):
+        raise KeyError(command.options["--cert"])
+
+
+def _migrate(command: Command) -> None:
+    resources = _deployment()["resources"]
+    _same(command.options["--resource-group"], resources["Microsoft.Resources/resourceGroups"])
+    _same(command.options["--workspace-name"], resources["Microsoft.OperationalInsights/workspaces"])
+
+
+def _query(command: Command) -> str:
+    _same(command.options["--workspace"], _cloud().workspace.id)
+    rows = _cloud().query(command.options["--analytics-query"])
+    return "\n".join(json.dumps(row) for row in rows)
+
+
+def _same(given: str, there: str) -> None:
+    if given != there:
+        raise KeyError(given)
+
+
+def _nothing(command: Command) -> None:
+    del command
+
+
+ANSWERS: Final[dict[str, Callable[[Command], Any]]] = {
+    "login": _nothing,
+    "account show": _nothing,
+    "ad app create": _application,
+    "ad app credential reset": _register,
+    "ad sp create": _service_principal,
+    "ad sp show": _service_principal,
+    "ad signed-in-user show": lambda _: WORKER,
+    "deployment sub create": _deploy,
+    "deployment sub show": _output,
+    "keyvault show": _vault,
+    "keyvault certificate create": _certificate,
+    "monitor log-analytics query": _query,
+    "monitor log-analytics workspace table migrate": _migrate,
+    "role assignment create": _assign,
+    "role assignment delete": _assign,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
