@@ -28,7 +28,8 @@ KEYS: Final = "AWS_Access_Key_Report_CL"
 AUDIT: Final = "AWS_Access_Key_Audit_CL"
 OLD_DAYS: Final = 90
 SHOWN: Final = 15
-OLD_KEYS: Final = f"{KEYS} | where KeyAgeDays_d > {OLD_DAYS} | sort by KeyAgeDays_d desc"
+OLD_KEYS: Final = PROJECT / "include" / "kql" / f"keys_over_{OLD_DAYS}_days.kql"
+"""What whoever deploys the project asks, too; as are the functions that it calls."""
 HOME: Final = PROJECT / ".airflow" / "demo"
 LINE: Final = 116
 VERDICT: Final = "keywatch.errors.IncompleteReportError: "
@@ -99,7 +100,7 @@ def _run_dag(env: dict[str, str], conf: dict[str, Any], log: Path, console: Cons
 
 def _report(cloud: LocalCloud, console: Console, log: Path, *, failed: bool) -> int:
     rows, audit = cloud.rows(KEYS), cloud.rows(AUDIT)
-    old = cloud.query(OLD_KEYS)
+    old = cloud.query(OLD_KEYS.read_text(encoding="utf-8"))
     one_to_one = _matches(cloud, rows)
     print(f"\nStored in Log Analytics, table {AUDIT}:\n")
     print(
@@ -134,7 +135,9 @@ To look further:
   {_relative(log.parent / "keywatch")}    what the run staged, and its receipts
   make up                   Airflow's UI with these keys on its page *Access keys*, and a local cloud behind it; then
                             trigger access_key_report, and ask:
-  .venv/bin/python -m localcloud query 'AccessKeys() | summarize count() by Status_s, ServiceName_s'"""
+  .venv/bin/python -m localcloud query "$(cat include/kql/key_figures.kql)"
+""",
+        end="",
     )
     if not (expected and one_to_one and compared):
         print(f"\nThis is NOT how the demo should end; {_relative(log)} says why.", file=sys.stderr)
@@ -216,14 +219,13 @@ def _print_comparison(cloud: LocalCloud, rows: list[dict[str, Any]]) -> bool:
 def _key_line(row: dict[str, Any]) -> list[object]:
     idle = row.get("IdleDays_d")
     used_for = row.get("ServiceName_s")
-    name = next(row[column] for column in ("user_s", "user_g", "user_t", "user_d") if row.get(column) is not None)
     return [
         int(row["KeyAgeDays_d"]),
         "never" if idle is None else int(idle),
         row["AccessKeyId_s"],
         row["Status_s"],
         row["account_number_s"],
-        name,
+        row["user_s"],
         f"{used_for} in {row.get('Region_s')}" if used_for else "",
     ]
 

@@ -122,7 +122,7 @@ def _print_welcome(running: Standalone, cloud: LocalCloud, *, shown: bool) -> No
   By REST: {{"organization": true, "role_name": "{cloud.aws.role_name}"}}
   The examples that list resource groups want subscription {cloud.azure.subscription_id}.
   Then ask, from another terminal:
-    .venv/bin/python -m localcloud query 'AccessKeys() | sort by KeyAgeDays_d desc | take 5'
+    .venv/bin/python -m localcloud query "$(cat include/kql/keys_over_90_days.kql)"
     .venv/bin/python -m localcloud requests action='POST logs'
 
   Ctrl-C stops everything. The local cloud forgets its rows then; Airflow keeps its runs.

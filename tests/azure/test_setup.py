@@ -62,6 +62,7 @@ def environment(folder: Path, cloud: LocalCloud) -> dict[str, str]:
     home.mkdir()
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env = airflow_environment(home, {}, inherited) | cloud.identity_environment()
+    del env["AIRFLOW__CORE__DAGS_FOLDER"]  # which the page sets
     key = {
         "AWS_ACCESS_KEY_ID": cloud.aws.access_key_id or "",
         "AWS_SECRET_ACCESS_KEY": cloud.aws.secret_access_key or "",
@@ -77,11 +78,11 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     """Follow the page from its first command to its last, with a parameter file that has names of its own."""
     folder = tmp_path_factory.mktemp("setup")
     checkout = folder / "checkout"
-    for part in ("include/infra", "include/kql"):
+    for part in ("dags", "include/infra", "include/kql"):
         shutil.copytree(PROJECT / part, checkout / part, ignore=shutil.ignore_patterns("node_modules"))
     names = renamed(checkout)
     with LocalCloud(folder / "localcloud", Seed(accounts=1, users=6)) as cloud:
-        command = ["bash", "-e"]
+        command = ["bash", "-eu"]
         shell = subprocess.run(
             command,
             input="\n".join(BLOCKS),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from localcloud.kql.data import Data, KqlError, Row, family, hashable
-from localcloud.kql.expressions import Expression, Scope, read, read_condition
+from localcloud.kql.expressions import read, read_condition
 from localcloud.kql.parser import Parser, known
+from localcloud.kql.scope import Expression, Scope
 
 SIMPLE: Final = ("dcount", "min", "max", "sum", "avg", "make_list", "make_set")
 EXTREMES: Final = ("arg_max", "arg_min")

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from localcloud.kql.data import Data, KqlError, Row, missing
-from localcloud.kql.expressions import Expression, Scope
 from localcloud.kql.literals import read_kind
 from localcloud.kql.naming import check_distinct, named
 from localcloud.kql.parser import Parser
+from localcloud.kql.scope import Expression, Scope
 
 Cast = Callable[[Any], Any]
 

@@ -4,57 +4,19 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
-from localcloud.kql.data import Data, KqlError, Row, family
+from localcloud.kql.data import KqlError, Row, family
+from localcloud.kql.functions import call
 from localcloud.kql.literals import KINDS, TRUTHS
 from localcloud.kql.parser import Parser
+from localcloud.kql.scope import Expression, Scope, constant, read_name
+from localcloud.kql.special import SPECIAL
 
 WHOLE: Final = frozenset({"int", "long"})
-
-
-@dataclass(frozen=True)
-class Expression:
-    """Something that has a value in every row.
-
-    Attributes:
-        kind: of the value.
-        text: how messages call it.
-        value: computes it; null is None.
-        column: the column's name, if it is nothing but a column.
-    """
-
-    kind: str
-    text: str
-    value: Callable[[Row], Any]
-    column: str | None = None
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What an expression can name.
-
-    Attributes:
-        columns: those of its table, with their kinds.
-        values: those that `let` named.
-        now: the time of the query.
-        source: reads another table, or a pipeline in parentheses.
-        ingested: whether the table's rows know when they were stored.
-    """
-
-    columns: Mapping[str, str]
-    values: Mapping[str, Expression]
-    now: datetime
-    source: Callable[[Parser], Data]
-    ingested: bool = False
-
-
-def constant(kind: str, value: Any) -> Expression:  # noqa: ANN401 - a value of any kind
-    """Give a literal."""
-    return Expression(kind, repr(value), lambda _: value)
 
 
 def read(parser: Parser, scope: Scope) -> Expression:
@@ -318,23 +280,7 @@ def _word(name: str, parser: Parser, scope: Scope) -> Expression:
     return _call(parser, scope, name) if parser.is_sign("(") else read_name(name, scope)
 
 
-def read_name(name: str, scope: Scope) -> Expression:
-    """Give what a name stands for.
-
-    Raises:
-        KqlError: nothing is called that.
-    """
-    if name in scope.columns:
-        return Expression(scope.columns[name], name, lambda row: row[name], name)
-    if name in scope.values:
-        return scope.values[name]
-    raise KqlError(f"There is no column {name}; there are {', '.join(scope.columns) or 'none'}")
-
-
 def _call(parser: Parser, scope: Scope, name: str) -> Expression:
-    from localcloud.kql.functions import call  # these need each other: an argument is an expression
-    from localcloud.kql.special import SPECIAL
-
     if name in SPECIAL:
-        return SPECIAL[name](parser, scope)
+        return SPECIAL[name](parser, scope, read)
     return call(name, parser.listed(lambda: read(parser, scope)), scope)

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from localcloud.declared_columns import convert
 from localcloud.kql.data import KqlError, Row, family, is_null, span_text
-from localcloud.kql.expressions import Expression, Scope
 from localcloud.kql.parser import known
+from localcloud.kql.scope import Expression, Scope
 from localcloud.kql.special import SPECIAL
 
 ZERO: Final = datetime.min.replace(tzinfo=UTC)

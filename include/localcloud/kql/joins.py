@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from localcloud.kql.data import Data, KqlError, Row, missing
-from localcloud.kql.expressions import Scope
 from localcloud.kql.parser import Parser, known
+from localcloud.kql.scope import Scope
 
 LOOKUPS: Final = ("leftouter", "inner")
 JOINS: Final = ("inner", "leftouter", "leftsemi", "leftanti")

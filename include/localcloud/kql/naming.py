@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from localcloud.kql.data import KqlError
-from localcloud.kql.expressions import Expression, Scope, read
+from localcloud.kql.expressions import read
 from localcloud.kql.parser import Parser
+from localcloud.kql.scope import Expression, Scope
 
 
 def named(parser: Parser, scope: Scope) -> tuple[str, Expression]:

@@ -9,11 +9,12 @@ from typing import Any, Final
 from localcloud.kql.aggregates import read_aggregate
 from localcloud.kql.data import Data, KqlError, Row, hashable, missing
 from localcloud.kql.expansion import mv_expand
-from localcloud.kql.expressions import Expression, Scope, read, read_condition
+from localcloud.kql.expressions import read, read_condition
 from localcloud.kql.joins import join, lookup
 from localcloud.kql.naming import read_keys, several_named
 from localcloud.kql.parser import Parser
 from localcloud.kql.rendering import render
+from localcloud.kql.scope import Expression, Scope
 from localcloud.kql.series import make_series
 
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from localcloud.kql.data import Catalog, Data, KqlError, Row, missing
-from localcloud.kql.expressions import Expression, Scope, read_constant
+from localcloud.kql.expressions import read_constant
 from localcloud.kql.functions import NAMES
 from localcloud.kql.lexer import Token
 from localcloud.kql.literals import TRUTHS
 from localcloud.kql.operators import OPERATORS, ROW_OPERATORS, Operator
 from localcloud.kql.parser import Parser, known
+from localcloud.kql.scope import Expression, Scope
 from localcloud.kql.sources import SOURCES
 from localcloud.store import UnknownTableError
 

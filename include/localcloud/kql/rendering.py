@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from localcloud.kql.data import Data, KqlError
-from localcloud.kql.expressions import Scope
 from localcloud.kql.lexer import Token
 from localcloud.kql.parser import Parser, known
+from localcloud.kql.scope import Scope
 
 CHARTS: Final = ("areachart", "barchart", "columnchart", "piechart", "scatterchart", "table", "timechart")
 """Source: Microsoft Learn, "render operator", for Azure Monitor; as the properties and kinds below."""

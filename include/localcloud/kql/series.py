@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from localcloud.kql.aggregates import Aggregate, read_aggregate
 from localcloud.kql.data import Data, KqlError, Row, family, hashable
-from localcloud.kql.expressions import WHOLE, Expression, Scope, read_constant
+from localcloud.kql.expressions import WHOLE, read_constant
 from localcloud.kql.naming import check_distinct, named, read_keys
 from localcloud.kql.parser import Parser, known
+from localcloud.kql.scope import Expression, Scope
 from localcloud.kql.steps import Steps, stepped
 
 FORM: Final = "make-series takes on <column> from <start> to <end> step <step>"

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from localcloud.declared_columns import convert
 from localcloud.kql.data import Data, KqlError, Row, family, missing
-from localcloud.kql.expressions import Scope, read_constant
+from localcloud.kql.expressions import read_constant
 from localcloud.kql.literals import read_kind, read_literal
 from localcloud.kql.naming import check_distinct, several_named
 from localcloud.kql.parser import Parser
+from localcloud.kql.scope import Scope
 from localcloud.kql.steps import stepped
 
 KINDS: Final = ("string", "int", "long", "real", "bool", "datetime", "timespan", "guid", "dynamic")

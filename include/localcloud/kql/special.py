@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Final
 
 from localcloud.kql.data import INGESTED, KqlError, Row, missing
-from localcloud.kql.expressions import Expression, Scope, read, read_name
 from localcloud.kql.formats import format_with
 from localcloud.kql.literals import read_dynamic
 from localcloud.kql.parser import Parser
+from localcloud.kql.scope import Expression, Scope, read_name
+
+Read = Callable[[Parser, Scope], Expression]
+"""Reads an argument."""
 
 
-def _column_if_exists(parser: Parser, scope: Scope) -> Expression:
+def _column_if_exists(parser: Parser, scope: Scope, read: Read) -> Expression:
     parser.sign("(")
     if parser.current.kind != "text":
         raise parser.expected("a column's name as text")
@@ -23,12 +26,12 @@ def _column_if_exists(parser: Parser, scope: Scope) -> Expression:
     return read_name(name, scope) if name in scope.columns else default
 
 
-def _dynamic(parser: Parser, _: Scope) -> Expression:
+def _dynamic(parser: Parser, _: Scope, __: Read) -> Expression:
     value = read_dynamic(parser)
     return Expression("dynamic", "dynamic(...)", lambda _: value)
 
 
-def _to_scalar(parser: Parser, scope: Scope) -> Expression:
+def _to_scalar(parser: Parser, scope: Scope, _: Read) -> Expression:
     """Read `toscalar(pipeline)`, which is run here and now: once, whatever the number of rows it is used in."""
     data = scope.source(parser)
     name, kind = next(iter(data.columns.items()), ("", ""))
@@ -38,7 +41,7 @@ def _to_scalar(parser: Parser, scope: Scope) -> Expression:
     return Expression(kind, "toscalar(...)", lambda _: value)
 
 
-def _ingestion_time(parser: Parser, scope: Scope) -> Expression:
+def _ingestion_time(parser: Parser, scope: Scope, _: Read) -> Expression:
     parser.sign("(")
     parser.sign(")")
     if not scope.ingested:
@@ -46,7 +49,7 @@ def _ingestion_time(parser: Parser, scope: Scope) -> Expression:
     return Expression("datetime", "ingestion_time()", lambda row: row.get(INGESTED))
 
 
-def _format_datetime(parser: Parser, scope: Scope) -> Expression:
+def _format_datetime(parser: Parser, scope: Scope, read: Read) -> Expression:
     parser.sign("(")
     moment = read(parser, scope)
     if moment.kind != "datetime":
@@ -64,7 +67,7 @@ def _format_datetime(parser: Parser, scope: Scope) -> Expression:
     return Expression("string", "format_datetime(...)", value)
 
 
-SPECIAL: Final[dict[str, Callable[[Parser, Scope], Expression]]] = {
+SPECIAL: Final[dict[str, Callable[[Parser, Scope, Read], Expression]]] = {
     "column_ifexists": _column_if_exists,
     "dynamic": _dynamic,
     "toscalar": _to_scalar,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from localcloud.kql.data import KqlError, family
-from localcloud.kql.expressions import WHOLE, Expression
+from localcloud.kql.expressions import WHOLE
+from localcloud.kql.scope import Expression
 
 MOST: Final = 2**20
 """How many values there may be, as in a series of Kusto's."""
