@@ -86,7 +86,7 @@ test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags
 	$(BIN)/pytest $(BESIDE) -m 'not airflow and not azure and not faults and not kills and not cluster and not browser'
 
 test-azure: $(INSTALLED) ## What is deployed to Azure: queries against the page, roles, the set-up step by step (5 minutes)
-	$(BIN)/pytest $(BESIDE) -m azure tests/azure
+	$(BIN)/pytest --numprocesses 2 --dist loadscope -m azure tests/azure
 
 test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
 	$(BIN)/pytest $(BESIDE) -m faults tests/faults

@@ -163,7 +163,7 @@ def test_removed_table_fails_the_function_that_reads_it(workspace: Workspace) ->
     code, found = workspace.lint()
 
     assert code != 0
-    assert "KS204" in found["AccessKeys.kql"][0]
+    assert "KS204" in found["AccessKeyReport.kql"][0]
     assert "no-table" in found["data_collection_rule.json"][0]
 
 

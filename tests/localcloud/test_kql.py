@@ -725,9 +725,6 @@ def test_saved_function_hides_the_types_that_were_inferred(cloud: LocalCloud, co
     name = GUID.replace("-", "").upper()
     looks_like_a_guid = {"user": name, "UserArn": f"{arn}{name}", "RecordId": "r2"}
     posted(collector, [base | {"user": "alice"}, older | {"user": "alice"}, base | looks_like_a_guid])
-    functions = QUERIES_FOLDER / "functions" / "AccessKeys.kql"
-    cloud.save_function("AccessKeys", functions.read_text(encoding="utf-8"), cloud.second_workspace)
-
     rows = cloud.query("AccessKeys() | sort by RecordId_s asc", cloud.second_workspace)
     assert [(row["RecordId_s"], row["user_s"], row["KeyAgeDays_d"]) for row in rows] == [
         ("r1", "alice", 100.0),

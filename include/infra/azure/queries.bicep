@@ -4,6 +4,10 @@ param workspaceName string
 
 var functions = [
   {
+    name: 'AccessKeyReport'
+    query: loadTextContent('../../kql/functions/AccessKeyReport.kql')
+  }
+  {
     name: 'AccessKeys'
     query: loadTextContent('../../kql/functions/AccessKeys.kql')
   }
