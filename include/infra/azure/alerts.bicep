@@ -1,11 +1,13 @@
-// The alerts: each fires once for an account when its query begins to find something, and is over when it finds nothing.
+// The alerts: each fires when its query begins to find something, for an account, and is over when it finds nothing there.
 
 param location string
 param workspaceId string
 param emails array
 
-// Of keys, only those that open something. A rule may look back two days at most.
-var ofActiveKeys = '| where Status_s == "Active"'
+// Only keys that open something, and only in the two days after they have crossed the line: an account that always has
+// old keys would fire once, and never again. Two days are as far as a rule may look back, too.
+var haveBecomeOld = '| where Status_s == "Active" and KeyAgeDays_d <= 92'
+var haveBecomeUnused = '| where Status_s == "Active" and UnusedDays_d < 47'
 var byAccount = [
   {
     name: 'account_number_s'
@@ -18,18 +20,18 @@ var byAccount = [
 var alerts = [
   {
     name: 'keywatch-old-keys'
-    title: 'Access keys are older than 90 days'
+    title: 'Access keys have become older than 90 days'
     severity: 3
     every: 'PT12H'
-    query: '${loadTextContent('../../kql/keys_over_90_days.kql')}${ofActiveKeys}'
+    query: '${loadTextContent('../../kql/keys_over_90_days.kql')}${haveBecomeOld}'
     dimensions: byAccount
   }
   {
     name: 'keywatch-unused-keys'
-    title: 'Access keys were not used for 45 days'
+    title: 'Access keys have not been used for 45 days'
     severity: 3
     every: 'PT12H'
-    query: '${loadTextContent('../../kql/keys_unused_for_45_days.kql')}${ofActiveKeys}'
+    query: '${loadTextContent('../../kql/keys_unused_for_45_days.kql')}${haveBecomeUnused}'
     dimensions: byAccount
   }
   {

@@ -1,10 +1,10 @@
-// Everything of Keywatch's in Azure, except the application and its certificate: docs/azure-setup.md has the order.
+// Everything of Keywatch's in one resource group, but for the application and its certificate: docs/azure-setup.md.
 targetScope = 'subscription'
 
-@description('Where everything is, such as westeurope.')
+@description('Where everything is, such as westeurope; of a workspace that is there already, where that is.')
 param location string
 
-@description('The resource group that is made for it.')
+@description('The resource group that it is deployed to.')
 @maxLength(90)
 param resourceGroupName string
 
@@ -13,7 +13,10 @@ param resourceGroupName string
 @maxLength(63)
 param workspaceName string
 
-@description('How many days the workspace keeps rows to be queried; the tables keep them for 730 days in all.')
+@description('Whether the workspace is to be made; otherwise it is left as it is, and gets tables.')
+param newWorkspace bool
+
+@description('How many days a new workspace keeps rows to be queried; the tables keep them for 730 days in all.')
 @minValue(30)
 @maxValue(730)
 param retentionInDays int
@@ -47,7 +50,7 @@ param applicationId string
 @description('The object id of the application\'s service principal.')
 param applicationObjectId string
 
-@description('The object id of the managed identity of Airflow\'s workers; on a laptop, of whoever has signed in to the Azure CLI.')
+@description('The object id of the managed identity of Airflow\'s workers; on a laptop, of whoever has signed in to the Azure CLI; nobody if empty.')
 param workerObjectId string
 
 @description('What the worker is.')
@@ -55,11 +58,18 @@ param workerObjectId string
   'ServicePrincipal'
   'User'
 ])
-param workerType string = 'ServicePrincipal'
+param workerType string
 
-resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+@description('How the worker finds its identity.')
+@allowed([
+  'managed_identity'
+  'workload_identity'
+  'default'
+])
+param vaultIdentity string
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' existing = {
   name: resourceGroupName
-  location: location
 }
 
 module workspace 'workspace.bicep' = {
@@ -68,6 +78,7 @@ module workspace 'workspace.bicep' = {
   params: {
     location: location
     workspaceName: workspaceName
+    newWorkspace: newWorkspace
     retentionInDays: retentionInDays
     ruleName: ruleName
     applicationName: applicationName
@@ -126,7 +137,7 @@ output certificateConnection object = {
     tenant_id: tenant().tenantId
     certificate: certificateName
     source: 'hsm'
-    vault_identity: (workerType == 'User') ? 'default' : 'managed_identity'
+    vault_identity: vaultIdentity
   }
 }
 

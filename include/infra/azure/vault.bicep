@@ -6,7 +6,7 @@ param workerObjectId string
 param workerType string
 param workspaceKeySecretName string
 
-var roles = [
+var roles = empty(workerObjectId) ? [] : [
   {
     // Key Vault Reader
     id: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '21090545-7ca7-4776-b22c-e363652d74d2')
@@ -52,7 +52,8 @@ resource signs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role 
 
 resource workspaceKey 'Microsoft.KeyVault/vaults/secrets@2024-11-01' existing = {
   parent: vault
-  name: workspaceKeySecretName
+  // Azure looks at the name although there is no assignment.
+  name: empty(workspaceKeySecretName) ? 'none' : workspaceKeySecretName
 }
 
 resource readsWorkspaceKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(workspaceKeySecretName)) {

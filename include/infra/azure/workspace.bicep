@@ -2,6 +2,7 @@
 
 param location string
 param workspaceName string
+param newWorkspace bool
 param retentionInDays int
 param ruleName string
 param applicationName string
@@ -12,12 +13,20 @@ var tables = [
   loadJsonContent('../tables/AWS_Access_Key_Audit_CL.json')
   loadJsonContent('../tables/Azure_Certificate_CL.json')
 ]
+
+// What a migrated table has beside ours stays: Azure deletes the columns that are left out.
+var present = loadJsonContent('present-columns.json')
+var further = [for each in tables: filter(
+  present[each.properties.schema.name],
+  column => !contains(map(each.properties.schema.columns, own => own.name), column.name)
+)]
+
 var rule = loadJsonContent('../data_collection_rule.json')
 
 // Monitoring Metrics Publisher
 var publisherRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '3913510d-42f4-4e42-8a64-420c390055eb')
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
+resource made 'Microsoft.OperationalInsights/workspaces@2025-07-01' = if (newWorkspace) {
   name: workspaceName
   location: location
   properties: {
@@ -31,10 +40,21 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   }
 }
 
-resource table 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [for each in tables: {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
+}
+
+resource table 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [for (each, index) in tables: {
   parent: workspace
   name: each.properties.schema.name
-  properties: each.properties
+  properties: union(each.properties, {
+    schema: {
+      columns: concat(each.properties.schema.columns, further[index])
+    }
+  })
+  dependsOn: [
+    made
+  ]
 }]
 
 resource dataCollectionRule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {

@@ -1,0 +1,85 @@
+"""The alerts as they are deployed: what each of them fires at, and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from tests.azure.deployment import deployed
+from tests.azure.test_history import ACCOUNTS, Key, Run, tables
+
+NOW: Final = datetime.now(UTC).replace(microsecond=0)
+ACCOUNT: Final = ACCOUNTS[0]
+RULES: Final = [each for each in deployed().resources if each.type == "Microsoft.Insights/scheduledQueryRules"]
+
+
+def properties(rule: str) -> Any:  # noqa: ANN401 - JSON
+    """Give the properties of a rule by its name."""
+    [found] = [each.body["properties"] for each in RULES if each.name == f"keywatch-{rule}"]
+    return found
+
+
+def query(rule: str) -> str:
+    """Give the query of a rule."""
+    [condition] = properties(rule)["criteria"]["allOf"]
+    return str(condition["query"])
+
+
+def key(*, age: int | None = None, idle: int | None = None, status: str = "Active") -> Key:
+    """Give a key of these days; without an age it is root's."""
+    if age is None:
+        return Key(0, ACCOUNT, "<root_account>", None, None, None)
+    since = timedelta(hours=1)
+    used = None if idle is None else NOW - timedelta(days=idle) - since
+    return Key(0, ACCOUNT, "ann", status, NOW - timedelta(days=age) - since, used)
+
+
+def fired(rule: str, keys: Sequence[Key], status: str = "ok", moment: datetime = NOW) -> list[dict[str, Any]]:
+    """Give the rows that a rule's query finds after one run."""
+    return tables([Run(moment, {ACCOUNT: status}, tuple(keys))]).query(query(rule))
+
+
+@pytest.mark.parametrize(("age", "fires"), [(90, False), (91, True), (92, True), (93, False)])
+def test_key_that_has_become_old_fires(age: int, fires: bool) -> None:  # noqa: FBT001 - a case
+    """A key fires on the first two days on which it is older than 90 days, if it is active."""
+    assert bool(fired("old-keys", [key(age=age)])) is fires
+    assert fired("old-keys", [key(age=age, status="Inactive")]) == []
+
+
+@pytest.mark.parametrize(("idle", "fires"), [(44, False), (45, True), (46, True), (47, False)])
+def test_key_that_has_become_unused_fires(idle: int, fires: bool) -> None:  # noqa: FBT001 - a case
+    """A key fires on the first two days on which it is unused for 45 days; of one never used, its creation counts."""
+    assert bool(fired("unused-keys", [key(age=400, idle=idle)])) is fires
+    assert bool(fired("unused-keys", [key(age=idle)])) is fires
+    assert fired("unused-keys", [key(age=400, idle=idle, status="Inactive")]) == []
+
+
+def test_key_of_root_fires() -> None:
+    """Any key of a root user fires, for its account."""
+    assert [row["account_number_s"] for row in fired("root-key", [key(), key(age=1)])] == [ACCOUNT]
+    assert fired("root-key", [key(age=400)]) == []
+
+
+@pytest.mark.parametrize("status", ["ok", "partial", "denied", "failed", "skipped"])
+def test_account_that_was_not_read_fires(status: str) -> None:
+    """An account fires unless it was read in whole or left out on purpose."""
+    assert bool(fired("account-not-read", [], status)) is (status in ("partial", "denied", "failed"))
+
+
+@pytest.mark.parametrize("hours", [25, 27])
+def test_missing_report_fires(hours: int) -> None:
+    """The rule fires 26 hours after the newest row."""
+    assert bool(fired("no-report", [], moment=NOW - timedelta(hours=hours))) is (hours > 26)
+
+
+@pytest.mark.parametrize("rule", ["old-keys", "unused-keys", "root-key", "account-not-read", "no-report"])
+def test_rule_is_split_by_a_column_of_its_query(rule: str) -> None:
+    """Dimensions are columns that the query answers with; each rule tells somebody."""
+    [condition] = properties(rule)["criteria"]["allOf"]
+    text = query(rule)
+    assert all(f"{each['name']}" in text.rpartition("project")[2] for each in condition["dimensions"])
+    assert len(condition["dimensions"]) == (0 if rule == "no-report" else 1)
+    assert properties(rule)["actions"]["actionGroups"]
