@@ -15,7 +15,8 @@ from typing import Any, NotRequired, get_origin, get_type_hints
 import pytest
 
 from keywatch.access_keys.record import AccessKeyRecord
-from keywatch.pipeline.tables import TABLES
+from keywatch.pipeline.audit import AuditRecord
+from keywatch.pipeline.tables import TABLES, TableName
 
 PROJECT = Path(__file__).parents[1]
 FINDING = re.compile(r"^(\S+):(\d+):(\d+): (\S+) (.+)$", re.MULTILINE)
@@ -190,19 +191,23 @@ def test_transformation_must_fit_its_stream_and_its_table(workspace: Workspace) 
     ]
 
 
-def test_queries_work_with_the_columns_that_the_data_collector_made(workspace: Workspace) -> None:
-    """A classic table knows a column only after its first value, and a user that looks like a GUID as `user_g`."""
-    hints = get_type_hints(AccessKeyRecord, include_extras=True)
-    missing = {"user"} | {field for field, hint in hints.items() if get_origin(hint) is NotRequired}
-    table = TABLES["keys"]
-    kept = {column.name for column in table.columns if column.field not in missing}
+@pytest.mark.parametrize(
+    ("table", "record", "as_guid"), [("keys", AccessKeyRecord, "user"), ("audit", AuditRecord, "RunId")]
+)
+def test_queries_work_with_the_columns_that_the_data_collector_made(
+    workspace: Workspace, table: TableName, record: type, as_guid: str
+) -> None:
+    """A classic table knows a column only after its first value, and a text that looks like a GUID by another name."""
+    hints = get_type_hints(record, include_extras=True)
+    missing = {as_guid} | {field for field, hint in hints.items() if get_origin(hint) is NotRequired}
+    kept = {column.name for column in TABLES[table].columns if column.field not in missing}
 
     def age(properties: Any) -> None:  # noqa: ANN401 - JSON
         columns = properties["schema"]["columns"]
         columns[:] = [column for column in columns if column["name"] in kept]
-        columns.append({"name": "user_g", "type": "guid"})
+        columns.append({"name": f"{as_guid}_g", "type": "guid"})
 
-    workspace.edit(f"tables/{table.full_name}.json", age)
+    workspace.edit(f"tables/{TABLES[table].full_name}.json", age)
     # Streams belong to the other API.
     workspace.edit("data_collection_rule.json", lambda properties: properties.update(dataFlows=[]))
 

@@ -17,13 +17,20 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
+import jmespath
+
 from localcloud import LocalCloud
 from tests.azure.deployment import APPLICATION_OBJECT, WORKER
 from tests.bicep import Deployment, Runtime, Target, evaluate
+from tests.bicep.kinds import BUILT_IN_ROLES
 
 FOLDER: Final = Path(os.environ.get("FAKE_AZ", "."))
 PRINCIPAL: Final = FOLDER / "service-principal"
 """There once the application has one."""
+OFFICER: Final = FOLDER / "certificates-officer"
+"""There as long as whoever has signed in may make certificates."""
+NOBODY: Final = "00000000-0000-4000-8000-000000000000"
+Answer = dict[str, Any]
 GLOBAL: Final = {"--output", "--query"}
 REPEATED: Final = "--parameters"
 FLAGS: Final = {"--append"}
@@ -107,34 +114,46 @@ def main() -> int:
         print(f"ERROR: not found: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 3
     if answer is not None and command.options.get("--output") != "none":
-        print(answer if isinstance(answer, str) else json.dumps(answer))  # noqa: T201 - a command
+        print(_written(answer, command))  # noqa: T201 - a command
     return 0
+
+
+def _written(answer: Any, command: Command) -> str:  # noqa: ANN401 - JSON
+    """Write an answer as `--query` and `--output` want it."""
+    chosen = jmespath.search(command.options.get("--query", "@"), answer)
+    match command.options.get("--output"):
+        case "table":
+            return "\n".join(json.dumps(row) for row in chosen)
+        case "tsv":
+            return str(chosen)
+        case _:
+            return json.dumps(chosen)
 
 
 def _cloud() -> LocalCloud:
     return LocalCloud.attach(Path(json.loads((FOLDER / "cloud.json").read_text(encoding="utf-8"))))
 
 
-def _application(command: Command) -> str:
+def _application(command: Command) -> Answer:
     _same(command.options["--sign-in-audience"], "AzureADMyOrg")
-    return _cloud().azure.applications["keywatch"].client_id
+    return {"appId": _cloud().azure.applications["keywatch"].client_id, "id": NOBODY}
 
 
 def _named_application(command: Command) -> None:
     _same(command.options["--id"], _cloud().azure.applications["keywatch"].client_id)
 
 
-def _create_principal(command: Command) -> str:
+def _create_principal(command: Command) -> Answer:
     _named_application(command)
     PRINCIPAL.touch(exist_ok=False)
-    return APPLICATION_OBJECT
+    return _show_principal(command)
 
 
-def _show_principal(command: Command) -> str:
+def _show_principal(command: Command) -> Answer:
     _named_application(command)
     if not PRINCIPAL.exists():
         raise KeyError(command.options["--id"])
-    return APPLICATION_OBJECT
+    return {"appId": command.options["--id"], "id": APPLICATION_OBJECT}
 
 
 def _deploy(command: Command) -> None:
@@ -181,26 +200,40 @@ def _deployment() -> dict[str, Any]:
     return kept
 
 
-def _output(command: Command) -> Any:  # noqa: ANN401 - an output
+def _show_deployment(command: Command) -> Answer:
     deployment = _deployment()
     _same(command.options["--name"], deployment["name"])
-    found: Any = {name: {"value": value} for name, value in deployment["outputs"].items()}
-    for step in command.options["--query"].removeprefix("properties.outputs.").split("."):
-        found = found[step]
-    return found
+    return {"properties": {"outputs": {name: {"value": value} for name, value in deployment["outputs"].items()}}}
 
 
-def _vault(command: Command) -> str:
+def _vault(command: Command) -> Answer:
     _same(command.options["--name"], _deployment()["resources"]["Microsoft.KeyVault/vaults"])
-    return str(_deployment()["vault"])
+    return {"id": _deployment()["vault"], "name": command.options["--name"]}
 
 
 def _assign(command: Command) -> None:
     _same(command.options["--scope"], _deployment()["vault"])
+    _same(command.options["--assignee-object-id"], WORKER)
+    _certificates_officer(command)
+    OFFICER.touch(exist_ok=False)
+
+
+def _unassign(command: Command) -> None:
+    _same(command.options["--scope"], _deployment()["vault"])
+    _same(command.options["--assignee"], WORKER)
+    _certificates_officer(command)
+    OFFICER.unlink()
+
+
+def _certificates_officer(command: Command) -> None:
+    """See that the role is one that lets its holder make certificates, by its name."""
+    _same(BUILT_IN_ROLES[command.options["--role"]], BUILT_IN_ROLES["Key Vault Certificates Officer"])
 
 
 def _certificate(command: Command) -> None:
     _same(command.options["--vault-name"], _deployment()["resources"]["Microsoft.KeyVault/vaults"])
+    if not OFFICER.exists():
+        raise KeyError("Key Vault Certificates Officer")
     policy = json.loads(Path(command.options["--policy"].removeprefix("@")).read_text(encoding="utf-8"))
     _same(policy["keyProperties"]["keyType"], "RSA-HSM")
     if not _cloud().certificate_versions(command.options["--name"]):
@@ -226,15 +259,17 @@ def _table(command: Command) -> None:
         raise KeyError(command.options["--table-name"])
 
 
-def _columns(command: Command) -> list[dict[str, str]]:
+def _columns(command: Command) -> Answer:
     _table(command)
-    return [{"name": "user_g", "type": "guid"}]
+    return {
+        "name": command.options["--table-name"],
+        "schema": {"columns": [{"name": "user_g", "type": "guid", "isHidden": False}]},
+    }
 
 
-def _query(command: Command) -> str:
+def _query(command: Command) -> list[Answer]:
     _same(command.options["--workspace"], _cloud().workspace.id)
-    rows = _cloud().query(command.options["--analytics-query"])
-    return "\n".join(json.dumps(row) for row in rows)
+    return _cloud().query(command.options["--analytics-query"])
 
 
 def _same(given: str, there: str) -> None:
@@ -252,12 +287,12 @@ ANSWERS: Final[dict[str, Callable[[Command], Any]]] = {
     "ad app create": _application,
     "ad app credential reset": _register,
     "ad app delete": _named_application,
-    "ad app list": _nothing,
+    "ad app list": lambda _: [],
     "ad sp create": _create_principal,
     "ad sp show": _show_principal,
-    "ad signed-in-user show": lambda _: WORKER,
+    "ad signed-in-user show": lambda _: {"id": WORKER, "displayName": "whoever has signed in"},
     "deployment sub create": _deploy,
-    "deployment sub show": _output,
+    "deployment sub show": _show_deployment,
     "group create": _nothing,
     "group delete": _in_group,
     "keyvault show": _vault,
@@ -266,7 +301,7 @@ ANSWERS: Final[dict[str, Callable[[Command], Any]]] = {
     "monitor log-analytics workspace table migrate": _table,
     "monitor log-analytics workspace table show": _columns,
     "role assignment create": _assign,
-    "role assignment delete": _assign,
+    "role assignment delete": _unassign,
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""What each query of include/kql has to answer, as the page says it: rows by the query's own columns."""
+"""What each query of include/kql has to answer, as the page says it: rows by the query's own columns.
+
+The page counts ages to when the newest run listed its accounts, the queries to when the last of them was read. So an
+age in whole days, beside a key, is worked out anew for that moment; counts are the page's own.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +31,30 @@ LISTS: Final = {
 
 @dataclass(frozen=True)
 class Page:
-    """What the page says at one moment."""
+    """What the page says at one moment.
 
+    Attributes:
+        as_of: To which the queries count ages.
+        overview: Figures and charts.
+        accounts: All of them.
+        lists: By the queries that list the same.
+        two_active: Active keys of users who have two.
+    """
+
+    as_of: datetime
     overview: Overview
     accounts: tuple[AccountState, ...]
     lists: Mapping[str, tuple[KeyRow, ...]]
     two_active: tuple[KeyRow, ...]
 
     @classmethod
-    def of(cls, page: ReportReader) -> Page:
+    def of(cls, page: ReportReader, as_of: datetime) -> Page:
         """Read all of it."""
         overview = page.overview()
         assert overview is not None
         first = page.accounts()
         return cls(
+            as_of,
             overview,
             tuple(each for number in range(1, first.pages + 1) for each in page.accounts(page=number).rows),
             {name: tuple(page.export(query)) for name, query in LISTS.items()},
@@ -50,28 +64,32 @@ class Page:
     def rows(self, query: str) -> list[Row]:
         """Return what a query has to answer; of a list of keys, everything that the page knows of each."""
         if query in LISTS:
-            return [key_columns(each) for each in self.lists[query]]
+            return [self.key_columns(each) for each in self.lists[query]]
         return [each for each in ANSWERS[query](self) if each]
 
+    def key_columns(self, key: KeyRow) -> Row:
+        """Give a key by the names of the tables' columns."""
+        age, idle = (None if since is None else self.days_since(since) for since in (key.created, key.last_used))
+        return {
+            "KeyAgeDays_d": age,
+            "IdleDays_d": idle,
+            "UnusedDays_d": age if idle is None else idle,
+            "AccessKeyId_s": key.access_key_id or "",
+            "Status_s": key.status or "",
+            "account_number_s": key.account_id,
+            "AccountName_s": key.account_name or "",
+            "user_s": key.user_name,
+            "ServiceName_s": key.service or "",
+            "Region_s": key.region or "",
+            "CreateDate_t": written(key.created),
+            "LastUsedDate_t": written(key.last_used),
+            "SnapshotTime_t": written(key.last_seen),
+            "LastSeen_t": written(key.last_seen),
+        }
 
-def key_columns(key: KeyRow) -> Row:
-    """Give a key by the names of the tables' columns."""
-    return {
-        "KeyAgeDays_d": key.age_days,
-        "IdleDays_d": key.idle_days,
-        "UnusedDays_d": key.age_days if key.idle_days is None else key.idle_days,
-        "AccessKeyId_s": key.access_key_id or "",
-        "Status_s": key.status or "",
-        "account_number_s": key.account_id,
-        "AccountName_s": key.account_name or "",
-        "user_s": key.user_name,
-        "ServiceName_s": key.service or "",
-        "Region_s": key.region or "",
-        "CreateDate_t": written(key.created),
-        "LastUsedDate_t": written(key.last_used),
-        "SnapshotTime_t": written(key.last_seen),
-        "LastSeen_t": written(key.last_seen),
-    }
+    def days_since(self, moment: datetime) -> int:
+        """Count whole days, as the queries do: none for what happened since."""
+        return max((self.as_of - moment).days, 0)
 
 
 def written(moment: datetime | None) -> str | None:
@@ -164,8 +182,9 @@ def _users_with_two(page: Page) -> Iterable[Row]:
     for key in page.two_active:
         users[key.user_arn].append(key)
     for keys in users.values():
-        ages = [key.age_days for key in keys if key.age_days is not None]
-        columns = {name: key_columns(keys[0])[name] for name in ("user_s", "account_number_s", "AccountName_s")}
+        ages = [page.days_since(key.created) for key in keys if key.created]
+        first = page.key_columns(keys[0])
+        columns = {name: first[name] for name in ("user_s", "account_number_s", "AccountName_s")}
         yield columns | {
             "ActiveKeys": len(keys),
             "OlderKeyAgeDays_d": max(ages),

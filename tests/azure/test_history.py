@@ -46,7 +46,7 @@ class Key:
         """Give its record of one run."""
         day = moment.date().isoformat()
         ages = {
-            name: float((moment - since).days)
+            name: float(max((moment - since).days, 0))
             for name, since in (("KeyAgeDays", self.created), ("IdleDays", self.used))
             if since
         }
@@ -69,20 +69,27 @@ class Key:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: when it was, how each account ended, and which keys it saw."""
+    """One run, or its repetition.
 
+    Attributes:
+        id: Airflow's run id.
+        moment: When it listed its accounts; the second of `ACCOUNTS` was read an hour later, and so on.
+        statuses: How each account ended.
+        keys: What it saw.
+    """
+
+    id: str
     moment: datetime
     statuses: dict[str, str]
     keys: tuple[Key, ...]
 
-    @property
-    def id(self) -> str:
-        """Airflow's run id."""
-        return f"scheduled__{text(self.moment)}"
+    def read_at(self, account: str) -> datetime:
+        """Say when an account was read."""
+        return self.moment + ACCOUNTS.index(account) * timedelta(hours=1)
 
     def records(self) -> list[dict[str, Any]]:
         """Give the records of the keys that it saw."""
-        return [key.record(self.moment, self.id) for key in self.keys]
+        return [key.record(self.read_at(key.account), self.id) for key in self.keys]
 
     def audit(self) -> list[dict[str, Any]]:
         """Give the records of its accounts."""
@@ -95,7 +102,7 @@ class Run:
                 "UserCount": 0.0,
                 "KeyCount": float(counts[account]),
                 "RejectedCount": 0.0,
-                "SnapshotTime": text(self.moment),
+                "SnapshotTime": text(self.read_at(account)),
                 "RecordId": f"{account}-{self.id}",
                 "RunId": self.id,
             }
@@ -105,10 +112,11 @@ class Run:
     def outcome(self) -> RunOutcome:
         """Give what the page is told of it."""
         accounts = [
-            AccountOutcome(account, None, status, read_at=self.moment if status in READ else None)
+            AccountOutcome(account, None, status, read_at=self.read_at(account) if status in READ else None)
             for account, status in self.statuses.items()
         ]
-        return RunOutcome(self.id, self.moment, self.moment, complete=True, keys=len(self.keys), accounts=accounts)
+        published = self.moment + timedelta(hours=3)
+        return RunOutcome(self.id, self.moment, published, complete=True, keys=len(self.keys), accounts=accounts)
 
 
 def text(moment: datetime | None) -> str | None:
@@ -141,19 +149,31 @@ def key_sets(draw: st.DrawFn) -> tuple[Key, ...]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Run]:
-    """Draw up to five runs; an account that comes back after it has left is read."""
+    """Draw up to five runs, some of them repeated; an account that comes back after it has left is read."""
     keys = draw(key_sets())
-    moment, listed, runs = START, dict.fromkeys(ACCOUNTS, START), []
+    moment, listed = START, dict.fromkeys(ACCOUNTS, START)
+    runs: list[Run] = []
     for gap in draw(st.lists(st.sampled_from([1, 1, 2, 29, 30, 31]), min_size=1, max_size=5)):
-        moment += timedelta(days=gap)
+        moment += timedelta(days=gap, hours=3)  # never 30 days to the hour: page and queries count from different ones
         drawn = {account: draw(st.sampled_from(STATUSES)) for account in ACCOUNTS}
         back = {account for account, since in listed.items() if moment - since > LEFT_AFTER}
         statuses = {account: "ok" if account in back else status for account, status in drawn.items() if status}
         if statuses:
             listed |= dict.fromkeys(statuses, moment)
             seen = [key for key in keys if statuses.get(key.account) in READ and draw(st.booleans())]
-            runs.append(Run(moment, statuses, tuple(seen)))
-    return runs or [Run(moment, dict.fromkeys(ACCOUNTS, "ok"), keys)]
+            seen += [
+                _just_made(account, moment) for account in statuses if statuses[account] == "ok" and draw(st.booleans())
+            ]
+            repeats = bool(runs) and draw(st.booleans())
+            run_id = runs[-1].id if repeats else f"scheduled__{text(moment)}"
+            runs.append(Run(run_id, moment, statuses, tuple(seen)))
+    return runs or [Run("manual", moment, dict.fromkeys(ACCOUNTS, "ok"), keys)]
+
+
+def _just_made(account: str, moment: datetime) -> Key:
+    """Give a key that was made and used after the run had listed its accounts, and before the second was read."""
+    number = 10 * (moment - START).days + ACCOUNTS.index(account) + 100
+    return Key(number, account, "eve", "Active", moment + timedelta(minutes=10), moment + timedelta(minutes=20))
 
 
 def tables(runs: Sequence[Run]) -> Tables:
@@ -174,7 +194,8 @@ def page(runs: Sequence[Run]) -> Iterator[Page]:
         for run in runs:
             write_run(engine, run.outcome(), [json.dumps(each).encode() for each in run.records()])
         engine.dispose()
-        yield Page.of(reader_of(Path(folder)))
+        as_of = max(run.read_at(account) for run in runs for account in run.statuses)
+        yield Page.of(reader_of(Path(folder)), as_of)
 
 
 def by(rows: Sequence[dict[str, Any]], *names: str) -> Counter[tuple[Any, ...]]:
@@ -196,6 +217,8 @@ def test_page_and_queries_agree_over_any_history(runs: list[Run]) -> None:
     assert answer("key_figures") == shown.rows("key_figures")
     for query in ("keys", "keys_deleted"):
         assert by(answer(query), "AccessKeyId_s") == by(shown.rows(query), "AccessKeyId_s")
+    ages = ("AccessKeyId_s", "KeyAgeDays_d", "IdleDays_d")
+    assert by(answer("keys"), *ages) == by(shown.rows("keys"), *ages)
     figures = ("account_number_s", "Status_s", "Keys", "ActiveKeys", "OldKeys", "UnusedKeys", "RootKeys")
     assert by(answer("accounts"), *figures) == by(current, *figures)
     assert by(answer("users_with_two_active_keys"), "user_s", "ActiveKeys") == by(
@@ -209,16 +232,62 @@ def test_each_day_counts_the_keys_that_were_read_on_it(runs: list[Run]) -> None:
     """keys_by_day has a point for each day on which any key was read."""
     found = tables(runs).query(QUERIES["keys_by_day"])
     expected = [(text(run.moment.replace(hour=0, minute=0)), len(run.keys)) for run in runs if run.keys]
+
     assert [(row["Day"], row["Keys"]) for row in found] == expected
 
 
 @given(histories())
 @settings(max_examples=20)
 def test_runs_are_listed_newest_first(runs: list[Run]) -> None:
-    """Each run is there once, with how many accounts and keys it had."""
+    """Each run is there once, with its accounts as they ended last."""
+    ended: dict[str, dict[str, int]] = {}
+    for run in runs:
+        counts = Counter(key.account for key in run.keys)
+        ended.setdefault(run.id, {}).update({account: counts[account] for account in run.statuses})
+
     found = tables(runs).query(QUERIES["runs"])
-    expected = [(run.id, len(run.statuses), len(run.keys)) for run in reversed(runs)]
-    assert [(row["RunId_s"], row["Accounts"], row["Keys"]) for row in found] == expected
+
+    expected = {run_id: (len(accounts), sum(accounts.values())) for run_id, accounts in ended.items()}
+    assert {row["RunId_s"]: (row["Accounts"], row["Keys"]) for row in found} == expected
+    assert [row["Began_t"] for row in found] == sorted((row["Began_t"] for row in found), reverse=True)
+
+
+def test_account_that_comes_back_unread_has_its_keys_again() -> None:
+    """An account that had left, and cannot be read when it is back, has its keys as they were; the page forgot them."""
+    key = Key(0, ACCOUNTS[1], "ann", "Active", START - timedelta(days=5), None)
+    first = Run("first", START, dict.fromkeys(ACCOUNTS[:2], "ok"), (key,))
+    without = Run("second", START + timedelta(days=35), {ACCOUNTS[0]: "ok"}, ())
+    back = Run("third", START + timedelta(days=36), {ACCOUNTS[0]: "ok", ACCOUNTS[1]: "denied"}, ())
+
+    numbers = [len(tables(runs).query(QUERIES["keys"])) for runs in ([first], [first, without], [first, without, back])]
+
+    assert numbers == [1, 0, 1]
+
+
+def test_run_whose_accounts_are_not_told_yet_makes_nobody_younger() -> None:
+    """Keys that a run has brought, before its accounts, have no age below 0, and count as existing."""
+    told = Run("first", START, {ACCOUNTS[0]: "ok"}, ())
+    coming = Run("second", START + timedelta(days=1), {ACCOUNTS[0]: "ok"}, (_just_made(ACCOUNTS[0], START),))
+    workspace = Tables(
+        {KEYS: [as_row(each) for each in coming.records()], AUDIT: [as_row(each) for each in told.audit()]}
+    )
+
+    [row] = workspace.query(QUERIES["keys"])
+
+    assert (row["KeyAgeDays_d"], row["IdleDays_d"]) == (0, 0)
+
+
+def test_renamed_account_keeps_its_users_together() -> None:
+    """Two active keys of a user are one user's, although they were seen under two names of the account."""
+    keys = [Key(number, ACCOUNTS[0], "ann", "Active", START - timedelta(days=5), None) for number in range(2)]
+    run = Run("first", START, {ACCOUNTS[0]: "partial"}, tuple(keys))
+    rows = [as_row(each | {"AccountName": name}) for each, name in zip(run.records(), ("old", "new"), strict=True)]
+
+    [row] = Tables({KEYS: rows, AUDIT: [as_row(each) for each in run.audit()]}).query(
+        QUERIES["users_with_two_active_keys"]
+    )
+
+    assert (row["user_s"], row["ActiveKeys"]) == ("ann", 2)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +298,7 @@ def test_missing_report_is_noticed(hours: float | None, alarmed: bool) -> None: 
     rows = []
     if hours is not None:
         newest = datetime.now(UTC) - timedelta(hours=hours)
-        rows = [as_row(each) for each in Run(newest, {ACCOUNTS[0]: "denied"}, ()).audit()]
+        rows = [as_row(each) for each in Run("manual", newest, {ACCOUNTS[0]: "denied"}, ()).audit()]
 
     found = Tables({AUDIT: rows}).query(QUERIES["no_report_for_26_hours"])
 

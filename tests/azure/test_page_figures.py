@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import pytest
@@ -74,7 +75,8 @@ def _ask(organisation: Reported, *, classic: bool) -> Moment:
         LOCAL_CLASSIC: {name: cloud.query(text, cloud.second_workspace) for name, text in QUERIES.items()},
         DUCKDB: {name: duckdb.query(text) for name, text in QUERIES.items() if name not in UNKNOWN_TO_DUCKDB},
     }
-    return Moment(Page.of(organisation.page), answers)
+    [read] = cloud.query("CurrentAccounts() | take 1 | project AsOf_t")
+    return Moment(Page.of(organisation.page, datetime.fromisoformat(read["AsOf_t"])), answers)
 
 
 def _duckdb(cloud: LocalCloud, workspace: Workspace | None) -> DuckDb:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from tests.bicep.values import ModuleHandle, Placed, ResourceHandle, Runtime, Sc
 
 Implementation = Callable[..., Value]
 NAMESPACE: Final = uuid.UUID("11111111-2222-5333-8444-555555555555")
-UNIQUE_LENGTH: Final = 13
-"""Characters of what `uniqueString` returns."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +101,9 @@ def _load_json_content(around: Surroundings, path: Value) -> Value:
     return loaded
 
 
-@_function("json", 1, 1)
-def _json(_: Surroundings, given: Value) -> Value:
-    loaded: Value = json.loads(_text(given))
-    return loaded
+@_function("any", 1, 1)
+def _any(_: Surroundings, value: Value) -> Value:
+    return value
 
 
 @_function("string", 1, 1)
@@ -145,24 +141,6 @@ def _concat(_: Surroundings, *given: Value) -> Value:
     if any(isinstance(each, list) for each in given):
         return [item for each in given for item in _list(each)]
     return "".join(text(each) for each in given)
-
-
-@_function("format", 1, None)
-def _format(_: Surroundings, template: Value, *given: Value) -> str:
-    used: set[int] = set()
-
-    def filled(match: re.Match[str]) -> str:
-        if match[0] in {"{{", "}}"}:
-            return match[0][0]
-        if not match[1] or int(match[1]) >= len(given):
-            raise UnfitError(f"There is nothing to put at {match[0]}")
-        used.add(int(match[1]))
-        return text(given[int(match[1])])
-
-    filled_in = re.sub(r"\{\{|\}\}|\{(\d+)\}|\{|\}", filled, _text(template))
-    if used != set(range(len(given))):
-        raise UnfitError("The format does not use every argument")
-    return filled_in
 
 
 @_function("length", 1, 1)
@@ -204,13 +182,6 @@ def _called(function: Value, item: Value) -> Value:
     return called
 
 
-@_function("items", 1, 1)
-def _items(_: Surroundings, value: Value) -> list[Value]:
-    if not isinstance(value, dict):
-        raise UnfitError("An object is expected")
-    return [{"key": key, "value": value[key]} for key in sorted(value)]
-
-
 @_function("toLower", 1, 1)
 def _to_lower(_: Surroundings, given: Value) -> str:
     return _text(given).lower()
@@ -219,17 +190,6 @@ def _to_lower(_: Surroundings, given: Value) -> str:
 @_function("replace", 3, 3)
 def _replace(_: Surroundings, given: Value, old: Value, new: Value) -> str:
     return _text(given).replace(_text(old), _text(new))
-
-
-@_function("split", 2, 2)
-def _split(_: Surroundings, given: Value, delimiter: Value) -> list[str]:
-    delimiters = delimiter if isinstance(delimiter, list) else [delimiter]
-    return re.split("|".join(re.escape(_text(each)) for each in delimiters), _text(given))
-
-
-@_function("join", 2, 2)
-def _join(_: Surroundings, items: Value, delimiter: Value) -> str:
-    return _text(delimiter).join(text(each) for each in _list(items))
 
 
 @_function("range", 2, 2)
@@ -241,12 +201,6 @@ def _range(_: Surroundings, start: Value, count: Value) -> list[int]:
 def _guid(_: Surroundings, *given: Value) -> str:
     """Return an id that depends on the arguments alone; not the one that Resource Manager makes of them."""
     return str(uuid.uuid5(NAMESPACE, json_text([_text(each) for each in given])))
-
-
-@_function("uniqueString", 1, None)
-def _unique_string(_: Surroundings, *given: Value) -> str:
-    """Return thirteen letters and digits that depend on the arguments alone; not those of Resource Manager."""
-    return uuid.uuid5(NAMESPACE, json_text([_text(each) for each in given])).hex[:UNIQUE_LENGTH]
 
 
 @_function("tenant", 0, 0)
@@ -282,47 +236,10 @@ def group_scope(subscription: Scope, name: str, location: Value = None) -> Scope
     return Scope("resourceGroup", id_, {"id": id_, "name": name, "type": kind, "location": where, "tags": {}})
 
 
-@_function("environment", 0, 0)
-def _environment(_: Surroundings) -> Value:
-    return {
-        "name": "AzureCloud",
-        "resourceManager": "https://management.azure.com/",
-        "authentication": {"loginEndpoint": "https://login.microsoftonline.com/", "tenant": "common"},
-        "suffixes": {"keyvaultDns": ".vault.azure.net", "storage": "core.windows.net"},
-    }
-
-
 @_function("subscriptionResourceId", 2, None)
 def _subscription_resource_id(around: Surroundings, *given: Value) -> str:
-    scope, kind, names = _id_parts(given, around.subscription.id, 1)
-    return resource_id(scope, kind, names)
-
-
-@_function("resourceId", 2, None)
-def _resource_id(around: Surroundings, *given: Value) -> str:
-    here = around.group or around.subscription
-    scope, kind, names = _id_parts(given, here.id, 2)
-    return resource_id(scope, kind, names)
-
-
-@_function("extensionResourceId", 3, None)
-def _extension_resource_id(_: Surroundings, scope: Value, *given: Value) -> str:
     kind, *names = (_text(each) for each in given)
-    return resource_id(_text(scope), kind, names)
-
-
-def _id_parts(given: Sequence[Value], here: str, most: int) -> tuple[str, str, list[str]]:
-    words = [_text(each) for each in given]
-    first = next((at for at, word in enumerate(words) if re.fullmatch(r"\w+\.\w+(/\w+)+", word)), None)
-    if first is None or first > most:
-        raise UnfitError("A resource type is expected, such as Microsoft.KeyVault/vaults")
-    subscription = here.split("/resourceGroups/", maxsplit=1)[0]
-    scopes = {
-        0: here,
-        1: f"{subscription}/resourceGroups/{words[0]}" if most > 1 else f"/subscriptions/{words[0]}",
-        2: f"/subscriptions/{words[0]}/resourceGroups/{words[1]}",
-    }
-    return scopes[first], words[first], words[first + 1 :]
+    return resource_id(around.subscription.id, kind, names)
 
 
 def resource_id(scope: str, kind: str, names: Sequence[str]) -> str:

@@ -150,6 +150,8 @@ VALUES = [
     ("strcat(toupper(name_s), '-', i)", ["A-7", "B--7", "C-", "-2"]),
     ("strlen(tolower(name_s))", [1, 1, 1, 0]),
     ("round(n_d * 1.26, 1)", [1.9, 2.5, None, 5.0]),
+    ("round(n_d + 0.65, 1)", [2.2, 2.7, None, 4.7]),
+    ("round(n_d * -1.5)", [-2.0, -3.0, None, -6.0]),
     ("min_of(n_d, i)", [1.5, -7, None, 2]),
     ("max_of(i, 3, real(null))", [7, 3, 3, 3]),
     ("max_of(name_s, 'b')", ["b", "b", "c", "b"]),

@@ -4,10 +4,10 @@ param location string
 param workspaceId string
 param emails array
 
-// Only keys that open something, and only in the two days after they have crossed the line: an account that always has
-// old keys would fire once, and never again. Two days are as far as a rule may look back, too.
-var haveBecomeOld = '| where Status_s == "Active" and KeyAgeDays_d <= 92'
-var haveBecomeUnused = '| where Status_s == "Active" and UnusedDays_d < 47'
+// Only keys that open something, and only in the week after they have crossed the line: an account that always has old
+// keys would fire once, and never again.
+var haveBecomeOld = '| where Status_s == "Active" and KeyAgeDays_d <= 97'
+var haveBecomeUnused = '| where Status_s == "Active" and UnusedDays_d < 52'
 var byAccount = [
   {
     name: 'account_number_s'

@@ -56,7 +56,7 @@ resource workspaceKey 'Microsoft.KeyVault/vaults/secrets@2024-11-01' existing = 
   name: empty(workspaceKeySecretName) ? 'none' : workspaceKeySecretName
 }
 
-resource readsWorkspaceKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(workspaceKeySecretName)) {
+resource readsWorkspaceKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(workspaceKeySecretName) && !empty(workerObjectId)) {
   name: guid(vault.id, workspaceKeySecretName, workerObjectId, secretsRole)
   scope: workspaceKey
   properties: {

@@ -15,7 +15,7 @@ var tables = [
 ]
 
 // What a migrated table has beside ours stays: Azure deletes the columns that are left out.
-var present = loadJsonContent('present-columns.json')
+var present = any(loadJsonContent('present-columns.json'))
 var further = [for each in tables: filter(
   present[each.properties.schema.name],
   column => !contains(map(each.properties.schema.columns, own => own.name), column.name)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from localcloud.declared_columns import convert
@@ -246,7 +247,10 @@ def _datetime_diff(part: str, later: datetime, earlier: datetime) -> int:
 
 
 def _round(value: float, digits: int = 0) -> float:
-    return float(round(value, int(digits)))
+    """Round as a person would who reads the number's digits, a half away from zero."""
+    if not math.isfinite(value):
+        return float(value)
+    return float(Decimal(str(value)).quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP))
 
 
 FUNCTIONS: Final = {
