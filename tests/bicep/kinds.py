@@ -64,7 +64,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "Microsoft.KeyVault/vaults": Kind(
         _VAULTS, "_vaults_operations", "VaultCreateOrUpdateParameters", "Vault", versioned=True
     ),
-    "Microsoft.KeyVault/vaults/keys": Kind(_VAULTS, "_keys_operations", "KeyCreateParameters", "Key", versioned=True),
     "Microsoft.KeyVault/vaults/secrets": Kind(
         _VAULTS, "_secrets_operations", "SecretCreateOrUpdateParameters", "Secret", versioned=True
     ),
@@ -129,7 +128,6 @@ NAMINGS: Final[Mapping[str, Naming]] = {
         r"(?!.*--)[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]",
         "3 to 24 letters, digits and single hyphens, with a letter first and no hyphen last",
     ),
-    "Microsoft.KeyVault/vaults/keys": Naming(r"[A-Za-z0-9-]{1,127}", "1 to 127 letters, digits and hyphens"),
     "Microsoft.KeyVault/vaults/secrets": Naming(r"[A-Za-z0-9-]{1,127}", "1 to 127 letters, digits and hyphens"),
     "Microsoft.ManagedIdentity/userAssignedIdentities": Naming(
         r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}", "3 to 128 letters, digits, hyphens and underscores, none of these first"
