@@ -18,11 +18,13 @@ FOLDER: Final = PROJECT / "include/infra/aws"
 TEMPLATES: Final = sorted(file.name for file in FOLDER.glob("*.yaml"))
 
 AUDIT_ROLE: Final = "arn:aws:iam::111122223333:role/KeywatchAudit"
+DEACTIVATION_ROLE: Final = "arn:aws:iam::111122223333:role/KeywatchDeactivate"
 ANYWHERE: Final = "arn:aws:rolesanywhere:eu-central-1:111122223333"
 ATTRIBUTES: Final = {
     "TrustAnchor.TrustAnchorArn": f"{ANYWHERE}:trust-anchor/11111111-2222-4333-8444-555555555555",
     "Profile.ProfileArn": f"{ANYWHERE}:profile/66666666-7777-4888-9999-000000000000",
     "AuditRole.Arn": AUDIT_ROLE,
+    "DeactivationRole.Arn": DEACTIVATION_ROLE,
     "MemberRole.Arn": "arn:aws:iam::444455556666:role/KeywatchAudit",
 }
 PSEUDO: Final = {
@@ -111,19 +113,25 @@ class Stack:
         return re.sub(r"\$\{([\w:.]+)\}", value_of, text)
 
 
-TRUSTING: Final = {"AuditRoleArn": AUDIT_ROLE, "OrganizationId": "o-a1b2c3d4e5"}
+ORGANIZATION: Final = {"OrganizationId": "o-a1b2c3d4e5"}
+TRUSTING: Final = {"AuditRoleArn": AUDIT_ROLE, **ORGANIZATION}
+TRUSTING_DEACTIVATION: Final = {"DeactivationRoleArn": DEACTIVATION_ROLE, **ORGANIZATION}
+SPREADING: Final = {"OrganizationalUnitIds": "r-a1b2", "MemberTemplateUrl": "https://x.example/y"}
 
 audit = partial(Stack, "audit-account.yaml", CaCertificate="of a test", CertificateCommonName="keywatch-audit")
 member = partial(Stack, "member-accounts.yaml", **TRUSTING)
 management = partial(Stack, "management-account.yaml", **TRUSTING)
-stack_set = partial(
-    Stack,
-    "member-accounts-stackset.yaml",
-    OrganizationalUnitIds="r-a1b2",
-    MemberTemplateUrl="https://x.example/y",
-    **TRUSTING,
-)
-STACKS: Final = {each.args[0]: each for each in (audit, member, management, stack_set)}
+stack_set = partial(Stack, "member-accounts-stackset.yaml", **SPREADING, **TRUSTING)
+deactivation = partial(Stack, "deactivation-account.yaml", TrustAnchorArn=ATTRIBUTES["TrustAnchor.TrustAnchorArn"])
+deactivation_member = partial(Stack, "deactivation-members.yaml", **TRUSTING_DEACTIVATION)
+deactivation_stack_set = partial(Stack, "deactivation-members-stackset.yaml", **SPREADING, **TRUSTING_DEACTIVATION)
+STACKS: Final = {
+    each.args[0]: each
+    for each in (
+        *(audit, member, management, stack_set),
+        *(deactivation, deactivation_member, deactivation_stack_set),
+    )
+}
 """How each template is worked out with what it demands, by file."""
 
 

@@ -9,11 +9,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from keywatch import errors
 from keywatch_airflow.aws_connection import roles_anywhere_of
 from keywatch_airflow.provider import get_provider_info
 from keywatch_airflow.report_params import report_params
-from tests.cloudformation import AUDIT_ROLE, PROJECT, TEMPLATES, Stack, allowed, audit, aws_connection, management
+from tests.cloudformation import (
+    AUDIT_ROLE,
+    DEACTIVATION_ROLE,
+    PROJECT,
+    TEMPLATES,
+    Stack,
+    allowed,
+    audit,
+    aws_connection,
+    deactivation,
+    management,
+)
 
 PAGE: Final = (PROJECT / "docs/aws-setup.md").read_text(encoding="utf-8")
 
@@ -36,10 +49,11 @@ def commands() -> list[str]:
     return [line for line in joined.splitlines() if line and not line.startswith("#")]
 
 
-def test_page_shows_connections_that_work() -> None:
+@pytest.mark.parametrize(("purpose", "role"), [("default", AUDIT_ROLE), ("deactivation", DEACTIVATION_ROLE)])
+def test_page_shows_connections_that_work(purpose: str, role: str) -> None:
     """The aws connection is taken by the session factory, the certificate's by its form."""
-    shown = annotated("aws_default")
-    certificate = annotated("keyvault_certificate_default")
+    shown = annotated(f"aws_{purpose}")
+    certificate = annotated(f"keyvault_certificate_{purpose}")
     [form] = [
         each for each in get_provider_info()["connection-types"] if each["connection-type"] == "keyvault_certificate"
     ]
@@ -47,8 +61,8 @@ def test_page_shows_connections_that_work() -> None:
     target, conn_id = roles_anywhere_of(aws_connection(shown["extra"]))
 
     assert shown["conn_type"] == "aws"
-    assert conn_id == "keyvault_certificate_default"
-    assert target.role_arn == AUDIT_ROLE
+    assert conn_id == f"keyvault_certificate_{purpose}"
+    assert target.role_arn == role
     assert set(certificate["extra"]) <= set(form["conn-fields"])
     assert [json.loads(each) for each in blocks("json")]
 
@@ -81,9 +95,20 @@ def test_page_explains_every_permission() -> None:
     """The table of permissions has every action that a template allows, and no other."""
     rows = re.findall(r"^\| (`(?:iam|organizations|sts|s3):.*?) \|", PAGE, re.MULTILINE)
     explained = {action for row in rows for action in re.findall(r"`(\w+:\w+)`", row)}
-    assert explained == {
-        action for action, _ in allowed(audit(StagingBucket="staging").properties("AuditRole")["Policies"])
-    }
+    audited = audit(StagingBucket="staging", ReadUserTags="true").properties("AuditRole")["Policies"]
+    deactivating = deactivation().properties("DeactivationRole")["Policies"]
+    assert explained == {action for action, _ in allowed(audited) | allowed(deactivating)}
+
+
+def test_page_gives_the_deactivation_rights_on_its_own_key_alone() -> None:
+    """What the page grants in the vault is on the second certificate and its key, which the second connection names."""
+    scopes = re.findall(r'--scope "\$VAULT(.*?)"', PAGE)
+    shown = annotated("keyvault_certificate_deactivation")["extra"]["certificate"]
+    template = deactivation().template["Parameters"]
+
+    assert scopes == [f"/certificates/{shown}", f"/keys/{shown}"]
+    assert template["CertificateCommonName"]["Default"] == shown
+    assert f"s/CN=keywatch-audit/CN={shown}/" in PAGE
 
 
 def test_page_shows_the_delegation_that_the_template_makes() -> None:

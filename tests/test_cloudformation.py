@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from keywatch_airflow.aws_connection import roles_anywhere_of
 from tests.cloudformation import (
     ATTRIBUTES,
     AUDIT_ROLE,
+    DEACTIVATION_ROLE,
     FOLDER,
     PROJECT,
     STACKS,
@@ -23,6 +25,9 @@ from tests.cloudformation import (
     allowed,
     audit,
     aws_connection,
+    deactivation,
+    deactivation_member,
+    deactivation_stack_set,
     listed,
     management,
     member,
@@ -31,15 +36,28 @@ from tests.cloudformation import (
 )
 
 REPORT_MODE: Final = {"iam:GenerateCredentialReport", "iam:GetCredentialReport"}
+TAGS: Final = {"iam:ListUserTags"}
+DEACTIVATE: Final = PROJECT / "include/keywatch/access_keys/deactivate.py"
 ENTERING: Final = ["sts:AssumeRole", "sts:SetSourceIdentity"]
 LONGEST_SESSION_POLICY: Final = 2048
 """Characters (STS API reference, AssumeRole, `Policy`)."""
 
 
 def asked(service: str) -> set[str]:
-    """Return the actions of a service that the library asks for."""
-    sources = (PROJECT / "include/keywatch/access_keys").glob("*.py")
-    return {found for file in sources for found in re.findall(rf'"({service}:\w+)"', file.read_text(encoding="utf-8"))}
+    """Return the actions of a service that the audit asks for."""
+    sources = set((PROJECT / "include/keywatch/access_keys").glob("*.py")) - {DEACTIVATE}
+    return {found for file in sources for found in named(service, file)}
+
+
+def named(service: str, file: Path) -> list[str]:
+    """Return the actions of a service that a file names."""
+    return re.findall(rf'"({service}:\w+)"', file.read_text(encoding="utf-8"))
+
+
+def on_users() -> set[tuple[str, str]]:
+    """Return what the deactivation may do in an account, as `allowed` does."""
+    actions = {"iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:UpdateAccessKey"}
+    return {(action, "arn:aws:iam::111122223333:user/*") for action in actions}
 
 
 def lint_cfn(*variables: str) -> subprocess.CompletedProcess[str]:
@@ -101,8 +119,8 @@ def test_nothing_is_open_to_everybody(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_templates_work_in_every_partition(name: str) -> None:
     """No ARN that a template makes names another partition than the stack's."""
-    ours = AUDIT_ROLE.replace("aws", "aws-cn")
-    arguments = {} if name == "audit-account.yaml" else {"AuditRoleArn": ours}
+    given: dict[str, str] = STACKS[name].keywords
+    arguments = {key: value.replace("arn:aws:", "arn:aws-cn:") for key, value in given.items()}
     made = STACKS[name](partition="aws-cn", **arguments).everything()
 
     assert set(re.findall(r"arn:([a-z-]*):", json.dumps(made))) == {"aws-cn"}
@@ -110,13 +128,43 @@ def test_templates_work_in_every_partition(name: str) -> None:
 
 def test_roles_may_do_what_the_audit_asks_for_and_nothing_else() -> None:
     """Every role reads IAM as the library does, in both modes; the audit role also lists and enters accounts."""
-    reading = {(action, "*") for action in asked("iam") | REPORT_MODE}
+    reading = {(action, "*") for action in asked("iam") - TAGS | REPORT_MODE}
     entering = {(action, "arn:aws:iam::*:role/KeywatchAudit") for action in ENTERING}
     listing = {(action, "*") for action in asked("organizations") | {"organizations:ListAccounts"}}
 
     assert len(reading) == 6
     assert allowed(member().properties("MemberRole")["Policies"]) == reading
     assert allowed(audit().properties("AuditRole")["Policies"]) == reading | listing | entering
+
+
+def test_deactivation_roles_may_do_what_the_library_asks_for_and_nothing_else() -> None:
+    """Every deactivation role updates the keys of its account's users; the audit account's also enters accounts."""
+    entering = {(action, "arn:aws:iam::*:role/KeywatchDeactivate") for action in ENTERING}
+
+    assert {action for action, _ in on_users()} == set(named("iam", DEACTIVATE))
+    assert allowed(deactivation_member().properties("MemberRole")["Policies"]) == on_users()
+    assert allowed(deactivation().properties("DeactivationRole")["Policies"]) == on_users() | entering
+
+
+def test_only_the_deactivation_changes_anything_in_iam() -> None:
+    """Apart from the deactivation's templates, no policy allows an action that writes to IAM."""
+    for make in (audit, member, management):
+        actions = {action for each in statements(make().everything()) for action in listed(each["Action"])}
+        assert {action for action in actions if re.match(r"iam:(?!Get|List|Generate)", action)} == set()
+
+
+@pytest.mark.parametrize(
+    ("make", "role"),
+    [(audit, "AuditRole"), (member, "MemberRole"), (management, "MemberRole")],
+    ids=["audit", "member", "management"],
+)
+def test_tags_are_read_where_that_is_wanted(make: Callable[..., Stack], role: str) -> None:
+    """With ReadUserTags the role lists users' tags too, and without it does not."""
+    without = allowed(make().properties(role)["Policies"])
+    with_tags = allowed(make(ReadUserTags="true").properties(role)["Policies"])
+
+    assert with_tags - without == {(action, "*") for action in TAGS}
+    assert without < with_tags
 
 
 def test_readme_policy_is_part_of_every_role() -> None:
@@ -131,13 +179,16 @@ def test_readme_policy_is_part_of_every_role() -> None:
 
 def test_management_account_has_the_role_of_the_members() -> None:
     """The role that no stack set brings to the management account is the members'."""
-    assert management().properties("MemberRole") == member().properties("MemberRole")
+    for tags in ("true", "false"):
+        ours = management(ReadUserTags=tags).properties("MemberRole")
+        assert ours == member(ReadUserTags=tags).properties("MemberRole")
 
 
-@pytest.mark.parametrize("bucket", ["", "keywatch-staging"])
-def test_session_policy_says_what_the_role_may(bucket: str) -> None:
-    """Session policy and role allow the same, with staging and without, and the session policy is short enough."""
-    stack = audit(StagingBucket=bucket)
+@pytest.mark.parametrize("tags", ["true", "false"])
+@pytest.mark.parametrize("bucket", ["", "keywatch-staging", "b" * 63])
+def test_session_policy_says_what_the_role_may(bucket: str, tags: str) -> None:
+    """Session policy and role allow the same, whatever is wanted, and the session policy is short enough."""
+    stack = audit(StagingBucket=bucket, ReadUserTags=tags, MemberRoleName="r" * 64)
     text = stack.properties("Profile")["SessionPolicy"]
     role = allowed(stack.properties("AuditRole")["Policies"])
 
@@ -148,21 +199,40 @@ def test_session_policy_says_what_the_role_may(bucket: str) -> None:
     )
 
 
-def test_audit_role_trusts_one_certificate_of_one_trust_anchor() -> None:
+def test_session_policy_of_the_deactivation_says_what_its_role_may() -> None:
+    """Session policy and role of the deactivation allow the same, and the session policy is short enough."""
+    stack = deactivation(MemberRoleName="r" * 64)
+    text = stack.properties("Profile")["SessionPolicy"]
+
+    assert allowed(text) == allowed(stack.properties("DeactivationRole")["Policies"])
+    assert len(text) <= LONGEST_SESSION_POLICY
+
+
+@pytest.mark.parametrize(
+    ("make", "role", "arn", "common_name"),
+    [
+        (audit, "AuditRole", AUDIT_ROLE, "keywatch-audit"),
+        (deactivation, "DeactivationRole", DEACTIVATION_ROLE, "keywatch-deactivate"),
+    ],
+    ids=["audit", "deactivation"],
+)
+def test_role_trusts_one_certificate_of_one_trust_anchor(
+    make: Callable[..., Stack], role: str, arn: str, common_name: str
+) -> None:
     """Roles Anywhere becomes the role for this trust anchor and this common name; the profile has this role alone."""
-    stack = audit()
-    assert stack.properties("AuditRole")["AssumeRolePolicyDocument"]["Statement"] == [
+    stack = make()
+    assert stack.properties(role)["AssumeRolePolicyDocument"]["Statement"] == [
         {
             "Effect": "Allow",
             "Principal": {"Service": "rolesanywhere.amazonaws.com"},
             "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
             "Condition": {
                 "ArnEquals": {"aws:SourceArn": ATTRIBUTES["TrustAnchor.TrustAnchorArn"]},
-                "StringEquals": {"aws:PrincipalTag/x509Subject/CN": "keywatch-audit"},
+                "StringEquals": {"aws:PrincipalTag/x509Subject/CN": common_name},
             },
         }
     ]
-    assert stack.properties("Profile")["RoleArns"] == [AUDIT_ROLE]
+    assert stack.properties("Profile")["RoleArns"] == [arn]
 
 
 def test_trust_anchor_is_your_own_authority_or_one_of_aws() -> None:
@@ -179,12 +249,15 @@ def test_trust_anchor_is_your_own_authority_or_one_of_aws() -> None:
     assert own["Enabled"] is True
 
 
-def test_member_role_trusts_the_audit_role_alone() -> None:
-    """A member account is entered by the audit role, from within the organisation, and by nobody else."""
-    assert member().properties("MemberRole")["AssumeRolePolicyDocument"]["Statement"] == [
+@pytest.mark.parametrize(
+    ("make", "arn"), [(member, AUDIT_ROLE), (deactivation_member, DEACTIVATION_ROLE)], ids=["audit", "deactivation"]
+)
+def test_member_role_trusts_the_role_of_the_audit_account_alone(make: Callable[..., Stack], arn: str) -> None:
+    """A member account's role is entered by its like, from within the organisation, and by nobody else."""
+    assert make().properties("MemberRole")["AssumeRolePolicyDocument"]["Statement"] == [
         {
             "Effect": "Allow",
-            "Principal": {"AWS": AUDIT_ROLE},
+            "Principal": {"AWS": arn},
             "Action": ENTERING,
             "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
         }
@@ -204,31 +277,53 @@ def test_delegation_lets_the_audit_role_list_accounts_and_can_be_left_out() -> N
 def test_permissions_boundary_is_set_where_one_is_given() -> None:
     """Every role has the boundary of that name in its own account, and none without."""
     arn = "arn:aws:iam::111122223333:policy/security/Boundary"
-    for make, role in ((audit, "AuditRole"), (member, "MemberRole"), (management, "MemberRole")):
+    roles = {
+        "AuditRole": [audit],
+        "DeactivationRole": [deactivation],
+        "MemberRole": [member, management, deactivation_member],
+    }
+    for make, role in ((make, role) for role, makes in roles.items() for make in makes):
         assert make(PermissionsBoundaryName="security/Boundary").properties(role)["PermissionsBoundary"] == arn
         assert "PermissionsBoundary" not in make().properties(role)
 
 
-def test_stack_set_deploys_the_member_template_to_all_but_the_audit_account() -> None:
+@pytest.mark.parametrize(
+    ("spread", "template"),
+    [(stack_set, member), (deactivation_stack_set, deactivation_member)],
+    ids=["audit", "deactivation"],
+)
+def test_stack_set_deploys_the_member_template_to_all_but_the_audit_account(
+    spread: Callable[..., Stack], template: Callable[..., Stack]
+) -> None:
     """The stack set is service-managed, follows new accounts, and gives the template every parameter it has."""
-    made = stack_set().properties("StackSet")
+    made = spread().properties("StackSet")
     [instances] = made["StackInstancesGroup"]
 
     assert made["PermissionModel"] == "SERVICE_MANAGED"
     assert made["AutoDeployment"]["Enabled"] is True
-    assert {each["ParameterKey"] for each in made["Parameters"]} == set(member().template["Parameters"])
+    assert {each["ParameterKey"] for each in made["Parameters"]} == set(template().template["Parameters"])
     assert instances["DeploymentTargets"]["AccountFilterType"] == "DIFFERENCE"
     assert instances["DeploymentTargets"]["Accounts"] == ["111122223333"]
 
 
-def test_output_is_the_extras_of_the_connection() -> None:
+@pytest.mark.parametrize(
+    ("make", "role", "conn_id", "session_name"),
+    [
+        (audit, "AuditRole", "keyvault_certificate_default", "keywatch"),
+        (deactivation, "DeactivationRole", "keyvault_certificate_deactivation", "keywatch-deactivate"),
+    ],
+    ids=["audit", "deactivation"],
+)
+def test_output_is_the_extras_of_the_connection(
+    make: Callable[..., Stack], role: str, conn_id: str, session_name: str
+) -> None:
     """The stack's output is JSON that the session factory takes, with the ARNs of what the stack made."""
-    extra = json.loads(audit().everything()["ConnectionExtra"]["Value"])
+    extra = json.loads(make().everything()["ConnectionExtra"]["Value"])
 
-    target, conn_id = roles_anywhere_of(aws_connection(extra))
+    target, certificate = roles_anywhere_of(aws_connection(extra))
 
-    assert conn_id == "keyvault_certificate_default"
+    assert certificate == conn_id
     assert (target.trust_anchor_arn, target.profile_arn, target.role_arn) == tuple(
-        ATTRIBUTES[name] for name in ("TrustAnchor.TrustAnchorArn", "Profile.ProfileArn", "AuditRole.Arn")
+        ATTRIBUTES[name] for name in ("TrustAnchor.TrustAnchorArn", "Profile.ProfileArn", f"{role}.Arn")
     )
-    assert (extra["region_name"], target.session_name) == (target.region, "keywatch")
+    assert (extra["region_name"], target.session_name) == (target.region, session_name)

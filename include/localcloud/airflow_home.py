@@ -18,16 +18,21 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
     """Return the connections of every DAG, in Airflow's JSON form, by connection id. None holds a secret."""
-    azure = cloud.azure
-    transport = {"proxy": cloud.proxy_url, "ca_bundle": str(cloud.ca_bundle), "attempts": 4, "backoff": 0.2}
+    return _aws_connections(cloud) | _azure_connections(cloud)
+
+
+def _aws_connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
+    way = {
+        "region_name": cloud.aws.region,
+        "verify": str(cloud.ca_bundle),
+        "config_kwargs": {"proxies": {"https": cloud.proxy_url}},
+    }
     return {
         "aws_default": {
             "conn_type": "aws",
             "description": "The audit account of the local cloud, entered with the certificate on the vault's HSM",
             "extra": {
-                "region_name": cloud.aws.region,
-                "verify": str(cloud.ca_bundle),
-                "config_kwargs": {"proxies": {"https": cloud.proxy_url}},
+                **way,
                 "certificate_conn_id": "keyvault_certificate_default",
                 "roles_anywhere": {
                     "trust_anchor_arn": cloud.aws.trust_anchor_arn,
@@ -37,6 +42,27 @@ def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
                 },
             },
         },
+        "aws_deactivation": {
+            "conn_type": "aws",
+            "description": "The same account, entered with another certificate to deactivate access keys",
+            "extra": {
+                **way,
+                "certificate_conn_id": "keyvault_certificate_deactivation",
+                "roles_anywhere": {
+                    "trust_anchor_arn": cloud.aws.trust_anchor_arn,
+                    "profile_arn": cloud.aws.deactivation_profile_arn,
+                    "role_arn": cloud.aws.deactivation_role_arn,
+                    "session_name": "keywatch-deactivate",
+                },
+            },
+        },
+    }
+
+
+def _azure_connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
+    azure = cloud.azure
+    transport = {"proxy": cloud.proxy_url, "ca_bundle": str(cloud.ca_bundle), "attempts": 4, "backoff": 0.2}
+    return {
         "keyvault_certificate_default": {
             "conn_type": "keyvault_certificate",
             "description": "Application keywatch: its certificate's key is on the vault's HSM",
@@ -45,6 +71,18 @@ def connections(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
             "extra": {
                 "tenant_id": azure.tenant_id,
                 "certificate": "keywatch-audit",
+                "source": "hsm",
+                "transport": transport,
+            },
+        },
+        "keyvault_certificate_deactivation": {
+            "conn_type": "keyvault_certificate",
+            "description": "Application keywatch-deactivation: its certificate's key is on the vault's HSM",
+            "login": azure.applications["keywatch-deactivation"].client_id,
+            "host": azure.vault_url,
+            "extra": {
+                "tenant_id": azure.tenant_id,
+                "certificate": "keywatch-deactivate",
                 "source": "hsm",
                 "transport": transport,
             },

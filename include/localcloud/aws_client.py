@@ -35,14 +35,16 @@ class AwsControls(ABC):
         role_arns: Sequence[str] | None = None,
         session_policy: Mapping[str, Any] | None = None,
         accepts_session_name: bool | None = None,
+        profile_arn: str | None = None,
     ) -> None:
-        """Change the profile of IAM Roles Anywhere; what is None stays.
+        """Change a profile of IAM Roles Anywhere; what is None stays.
 
         Args:
             enabled: whether it gives sessions.
             role_arns: the roles that it gives sessions of.
             session_policy: what limits them, beside the roles' own policies.
             accepts_session_name: whether the caller may name a session.
+            profile_arn: which; None is the audit's.
         """
         self._change_aws(
             "change_profile",
@@ -50,6 +52,7 @@ class AwsControls(ABC):
             role_arns=role_arns,
             session_policy=session_policy,
             accepts_session_name=accepts_session_name,
+            profile_arn=profile_arn,
         )
 
     def set_trust_anchor_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - reads well at the call

@@ -16,7 +16,7 @@ from localcloud.aws.accounts import Accounts
 from localcloud.aws.clock import CLOCK
 from localcloud.aws.iam_sts import Aws
 from localcloud.aws.organizations import Organizations
-from localcloud.aws.population import ROLE, populate
+from localcloud.aws.population import DEACTIVATION_ROLE, ROLE, populate
 from localcloud.aws.roles_anywhere import RolesAnywhere
 from localcloud.aws.s3 import S3
 from localcloud.aws.sessions import REGION
@@ -96,7 +96,7 @@ class Cloud:
 
     @property
     def aws_access(self) -> AwsAccess:
-        """The auditor's ways in."""
+        """The ways in of the audit and of the deactivation."""
         key_id = self.population.auditor_key_id
         return AwsAccess(
             access_key_id=key_id,
@@ -108,6 +108,9 @@ class Cloud:
             trust_anchor_arn=self.accounts.trust_anchor_arn,
             profile_arn=self.accounts.profile_arn,
             audit_role_arn=self.accounts.audit_role_arn,
+            deactivation_role_name=DEACTIVATION_ROLE,
+            deactivation_role_arn=self.accounts.deactivation_role_arn,
+            deactivation_profile_arn=self.accounts.deactivation_profile_arn,
             bucket=self.accounts.bucket,
             organization=self.population.organization,
         )

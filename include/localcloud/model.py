@@ -159,7 +159,7 @@ class OrganizationAccount:
 
 @dataclass(frozen=True)
 class AwsAccess:
-    """The auditor's ways into AWS, and the role to assume in every account.
+    """The ways into AWS of the audit and of the deactivation, and the roles to assume in every account.
 
     Attributes:
         access_key_id: of an IAM user of the first account; None if the seed has no such user.
@@ -169,9 +169,12 @@ class AwsAccess:
         role_name: of the audit role, which every account has.
         region: of trust anchor, profile and bucket.
         trust_anchor_arn: trusts the authority that issues the vault's certificates.
-        profile_arn: lists the audit role of the first account, and limits its sessions.
+        profile_arn: lists the audit role of the first account alone, and limits its sessions.
         audit_role_arn: that role; it trusts the vault's certificate keywatch-audit.
-        bucket: an S3 bucket of the first account, which that role may read and write.
+        deactivation_role_name: of the deactivation role, which every account has.
+        deactivation_role_arn: that of the first account; it trusts the vault's certificate keywatch-deactivate.
+        deactivation_profile_arn: lists that role alone, and limits its sessions.
+        bucket: an S3 bucket of the first account, which the audit role may read and write.
         organization: the accounts of the organisation; empty if there is none.
     """
 
@@ -184,6 +187,9 @@ class AwsAccess:
     trust_anchor_arn: str
     profile_arn: str
     audit_role_arn: str
+    deactivation_role_name: str
+    deactivation_role_arn: str
+    deactivation_profile_arn: str
     bucket: str
     organization: tuple[OrganizationAccount, ...]
 
@@ -353,6 +359,7 @@ class RequestRecord:
         action: as in `Fault.action`.
         account: the caller's AWS account (the role's, once assumed), client id or name, or the workspace id.
         user: the IAM user it asks about, if it names one.
+        access_key_id: the access key it asks about, if it names one.
         status: what was answered; None if the connection was closed instead.
         error: the service's error code, if it answered with one.
         fault: the injected faults that applied, joined with +.
@@ -372,6 +379,7 @@ class RequestRecord:
     action: str | None = None
     account: str | None = None
     user: str | None = None
+    access_key_id: str | None = None
     status: int | None = None
     error: str | None = None
     fault: str | None = None

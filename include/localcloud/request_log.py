@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from localcloud.service import Call
 
 FILTERS = frozenset(
-    {"host", "method", "path", "action", "account", "user", "status", "error", "fault", "log_type", "detail"}
+    {
+        *("host", "method", "path", "action", "account", "user", "access_key_id", "status", "error", "fault"),
+        *("log_type", "detail"),
+    }
 )
 
 RECORD_IDS = ("RecordId", "RecordId_s")
@@ -65,6 +68,7 @@ def describe(request: Request, call: Call) -> RequestRecord:
         action=call.action,
         account=call.account,
         user=call.user,
+        access_key_id=call.access_key_id,
         body_bytes=request.body_bytes,
         body_sha256=None if request.too_large else hashlib.sha256(request.body).hexdigest(),
         log_type=call.log_type,

@@ -21,6 +21,7 @@ from tests.keywatch_airflow.conftest import Connect
 ARM = "https://management.azure.com/.default"
 CONN_IDS = {
     "keyvault_certificate_default": HsmCertificate,
+    "keyvault_certificate_deactivation": HsmCertificate,
     "event_publisher_certificate": ExportedCertificate,
     "on_premises_certificate": PemFile,
 }
@@ -74,7 +75,7 @@ def test_connection_holds_no_secret(cloud: LocalCloud) -> None:
     azure = {name: each for name, each in connections(cloud).items() if each["conn_type"] != "aws"}
     secrets = [each.shared_key for each in (cloud.workspace, cloud.second_workspace)]
 
-    assert len(azure) == 6
+    assert len(azure) == 7
     assert not any("password" in each for each in azure.values())
     assert not any(secret in json.dumps(azure) for secret in (*secrets, "PRIVATE KEY", cloud.azure.pfx_passphrase))
 

@@ -14,11 +14,20 @@ from moto.iam.models import AccessKeyLastUsed, iam_backends
 from moto.s3.models import s3_backends
 
 from localcloud.aws.credential_report_store import CredentialReports
-from localcloud.aws.documents import audit_policy, document, member_policy, trust_of, trust_of_certificate
+from localcloud.aws.documents import (
+    audit_policy,
+    deactivation_policy,
+    document,
+    member_policy,
+    own_deactivation_policy,
+    trust_of,
+    trust_of_certificate,
+)
 from localcloud.aws.key_ids import account_in
 from localcloud.aws.organizations_members import Members
-from localcloud.aws.population import AUDITOR, ROLE
+from localcloud.aws.population import AUDITOR, DEACTIVATION_ROLE, ROLE
 from localcloud.aws.sessions import PARTITION, REGION, account_of_role, session_of
+from localcloud.azure_model import AUDIT_CERTIFICATE, DEACTIVATION_CERTIFICATE
 from localcloud.model import utc_moment
 
 if TYPE_CHECKING:
@@ -30,8 +39,10 @@ if TYPE_CHECKING:
 
 POLICY = "audit-access-keys"
 """Name of the policy that lets the audit do its work."""
+DEACTIVATION_POLICY = "deactivate-access-keys"
+"""Name of the policy of the deactivation role."""
 LONGEST_SESSION = 43_200
-"""Seconds that a session of an audit role may last."""
+"""Seconds that a session of a role may last."""
 
 # moto's own switch: from the first request on, signatures and policies are checked.
 moto.settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
@@ -49,10 +60,12 @@ class Accounts:
         self._known = frozenset(population.accounts)
         self.audit_account = population.accounts[0]
         self.audit_role_arn = f"arn:aws:iam::{self.audit_account}:role/{ROLE}"
+        self.deactivation_role_arn = f"arn:aws:iam::{self.audit_account}:role/{DEACTIVATION_ROLE}"
         self.bucket = f"keywatch-staging-{self.audit_account}"
         anywhere = f"arn:aws:rolesanywhere:{REGION}:{self.audit_account}"
         self.trust_anchor_arn = f"{anywhere}:trust-anchor/{uuid.uuid4()}"
         self.profile_arn = f"{anywhere}:profile/{uuid.uuid4()}"
+        self.deactivation_profile_arn = f"{anywhere}:profile/{uuid.uuid4()}"
         self.reset()
 
     def reset(self) -> None:
@@ -66,7 +79,8 @@ class Accounts:
         for key in self.population.keys:
             self._add_key(key)
         for account in self.population.accounts:
-            self._add_role(account)
+            self._add_audit_role(account)
+            self._add_deactivation_role(account)
         if self.population.auditor_key_id is not None:
             self._let_the_auditor_in(self.population.auditor_key_id)
         s3_backends[self.audit_account][PARTITION].create_bucket(self.bucket, REGION)
@@ -164,25 +178,40 @@ class Accounts:
                 _naive(seeded.last_used_date), seeded.last_used_service, seeded.last_used_region
             )
 
-    def _add_role(self, account: str) -> None:
-        own, denied = account == self.audit_account, self.population.denied.get(account)
-        trusts = [trust_of_certificate(self.trust_anchor_arn) if own else trust_of(self.audit_role_arn)]
+    def _add_audit_role(self, account: str) -> None:
+        trusts = [self._trust(account, self.audit_role_arn, AUDIT_CERTIFICATE)]
         if self.population.auditor_key_id is not None:
             trusts.append(trust_of(f"arn:aws:iam::{self.audit_account}:user/{AUDITOR}"))
-        if denied == "sts:AssumeRole":
+        self._add_role(account, ROLE, trusts)
+        own, denied = account == self.audit_account, self.population.denied.get(account)
+        policy = audit_policy(ROLE, self.bucket) if own else member_policy(denied)
+        self.iam(account).put_role_policy(ROLE, POLICY, policy)
+
+    def _add_deactivation_role(self, account: str) -> None:
+        trust = self._trust(account, self.deactivation_role_arn, DEACTIVATION_CERTIFICATE)
+        self._add_role(account, DEACTIVATION_ROLE, [trust])
+        own = account == self.audit_account
+        policy = own_deactivation_policy(account, DEACTIVATION_ROLE) if own else deactivation_policy(account)
+        self.iam(account).put_role_policy(DEACTIVATION_ROLE, DEACTIVATION_POLICY, policy)
+
+    def _trust(self, account: str, own_role_arn: str, common_name: str) -> dict[str, Any]:
+        """State whom a role trusts: the certificate in the first account, its role there in all others."""
+        if account == self.audit_account:
+            return trust_of_certificate(self.trust_anchor_arn, common_name)
+        return trust_of(own_role_arn)
+
+    def _add_role(self, account: str, name: str, trusts: list[dict[str, Any]]) -> None:
+        if self.population.denied.get(account) == "sts:AssumeRole":
             trusts = [trust_of(f"arn:aws:iam::{account}:root")]
-        backend = self.iam(account)
-        backend.create_role(
-            role_name=ROLE,
+        self.iam(account).create_role(
+            role_name=name,
             assume_role_policy_document=document(*trusts),
             path="/",
             permissions_boundary=None,
-            description="Reads the metadata of access keys",
+            description="For Keywatch",
             tags=[],
             max_session_duration=str(LONGEST_SESSION),
         )
-        policy = audit_policy(ROLE, self.bucket) if own else member_policy(denied)
-        backend.put_role_policy(ROLE, POLICY, policy)
 
     def _let_the_auditor_in(self, key_id: str) -> None:
         self.iam(self.audit_account).put_user_policy(AUDITOR, POLICY, audit_policy(ROLE, self.bucket))

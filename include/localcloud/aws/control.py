@@ -28,9 +28,10 @@ def set_session_lifetime(_: Cloud, body: Body) -> None:
 
 
 def change_profile(cloud: Cloud, body: Body) -> None:
-    """Change the profile of IAM Roles Anywhere; what is None stays."""
+    """Change a profile of IAM Roles Anywhere; what is None stays."""
     roles, policy = body["role_arns"], body["session_policy"]
     cloud.roles_anywhere.change_profile(
+        body["profile_arn"],
         enabled=body["enabled"],
         role_arns=None if roles is None else tuple(roles),
         session_policy=None if policy is None else json.dumps(policy),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from moto.core.exceptions import ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.core.responses import ActionResult, BaseResponse
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import camelcase_to_underscores
 from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
@@ -48,7 +48,11 @@ NOT_PLAYED = frozenset(
 SHORTEST_SESSION, LONGEST_SESSION = 900, 3600
 """Seconds; the longer end is the default maximum of a role."""
 UNKNOWN_KEY = (404, "NoSuchEntity", "The Access Key with id {} cannot be found")
-"""GetAccessKeyLastUsed of an id that the account does not have. Unverified: the service model lists no error for it."""
+"""An id that account or user does not have. Unverified of GetAccessKeyLastUsed: its model lists no error for it."""
+ABOUT_A_USER = frozenset({"ListAccessKeys", "GetAccessKeyLastUsed", "UpdateAccessKey", "ListUserTags"})
+"""Actions whose resource is a user (Service Authorization Reference, IAM). Of all others here it counts as *."""
+STATUSES = ("Active", "Inactive")
+"""What UpdateAccessKey sets. Unverified: the service model lists Expired too, which is for IAM itself to set."""
 
 
 class Front(BaseResponse):
@@ -109,13 +113,15 @@ class Markers:
 
 
 class IamFront(Front, IamResponse):
-    """IAM as moto plays it, with the lists in pages and the credential report as it is in fact."""
+    """IAM as moto plays it, with the lists in pages, and users, keys and the credential report as they are in fact."""
 
     actions = frozenset(
         {
             "ListUsers",
             "ListAccessKeys",
             "GetAccessKeyLastUsed",
+            "UpdateAccessKey",
+            "ListUserTags",
             "GetAccountSummary",
             "GenerateCredentialReport",
             "GetCredentialReport",
@@ -127,6 +133,15 @@ class IamFront(Front, IamResponse):
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
         self._authenticate_and_authorize_action(CheckedRequest, resource)
+
+    def _determine_resource(self) -> str:
+        """Give the user's ARN where an action is about one, which moto does for roles alone."""
+        if self._get_action() not in ABOUT_A_USER:
+            return str(super()._determine_resource())
+        key = self.backend.access_keys.get(self._get_param("AccessKeyId") or self.get_access_key())
+        name = self._get_param("UserName") or getattr(key, "user_name", None) or ""
+        user = self.backend.users.get(name)
+        return str(user.arn) if user else f"arn:aws:iam::{self.current_account}:user/{name}"
 
     def list_users(self) -> dict[str, Any]:  # type: ignore[override]
         """List the users of a path, by name."""
@@ -149,8 +164,7 @@ class IamFront(Front, IamResponse):
         key_id = self._get_param("AccessKeyId")
         key = self.backend.access_keys.get(key_id)
         if key is None or key.user_name is None:
-            status, code, message = UNKNOWN_KEY
-            raise RefusedError("iam", status, code, message.format(key_id))
+            raise _unknown_key(key_id)
         used: dict[str, Any] = {"ServiceName": "N/A", "Region": "N/A"}
         if key.last_used:
             used = {
@@ -159,6 +173,24 @@ class IamFront(Front, IamResponse):
                 "Region": key.last_used.region,
             }
         return {"UserName": key.user_name, "AccessKeyLastUsed": used}
+
+    def update_access_key(self) -> ActionResult:
+        """Activate or deactivate a key of a user, or of the caller (moto would take any status)."""
+        name = self._get_param("UserName") or self._own_name()
+        key_id, status = self._required("AccessKeyId"), self._required("Status")
+        if status not in STATUSES:
+            self._invalid("status", status, f"Member must satisfy enum value set: [{', '.join(STATUSES)}]")
+        key = next((key for key in self.backend.get_user(name).access_keys if key.access_key_id == key_id), None)
+        if key is None:
+            raise _unknown_key(key_id)
+        key.status = status
+        return EmptyResult()
+
+    def list_user_tags(self) -> dict[str, Any]:  # type: ignore[override]
+        """List the tags of a user, by key."""
+        name = self._required("UserName")
+        tags = self.backend.list_user_tags(name)
+        return self._page("Tags", tags, lambda tag: str(tag["Key"]), f"ListUserTags {name}")
 
     def get_account_summary(self) -> ActionResult:
         """Give moto's summary, with the root user's access keys."""
@@ -181,6 +213,14 @@ class IamFront(Front, IamResponse):
                 "iam", 400, "ValidationError", "Must specify userName when calling with non-User credentials"
             )
         return str(name)
+
+    def _required(self, name: str) -> str:
+        value = self._get_param(name)
+        if value is None:
+            shown = f"{name[0].lower()}{name[1:]}"
+            message = f"1 validation error detected: Value null at '{shown}' failed to satisfy constraint: "
+            raise RefusedError("iam", 400, "ValidationError", f"{message}Member must not be null")
+        return str(value)
 
     def _page(self, member: str, items: Sequence[Any], name: Callable[[Any], str], listing: str) -> dict[str, Any]:
         listing = f"{self.current_account} {listing}"
@@ -215,6 +255,11 @@ class IamFront(Front, IamResponse):
     def _invalid(self, name: str, value: object, constraint: str) -> NoReturn:
         message = f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {constraint}"
         raise RefusedError("iam", 400, "ValidationError", message)
+
+
+def _unknown_key(key_id: str) -> RefusedError:
+    status, code, message = UNKNOWN_KEY
+    return RefusedError("iam", status, code, message.format(key_id))
 
 
 def _listed_user(user: User) -> dict[str, Any]:

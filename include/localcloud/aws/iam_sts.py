@@ -73,8 +73,10 @@ class Aws:
         )
 
     def _subject(self, parameters: dict[str, str]) -> str | None:
-        key = self._accounts.key(parameters["AccessKeyId"]) if "AccessKeyId" in parameters else None
-        return key.user_name if key else parameters.get("UserName")
+        if "UserName" in parameters or "AccessKeyId" not in parameters:
+            return parameters.get("UserName")
+        key = self._accounts.key(parameters["AccessKeyId"])
+        return key.user_name if key else None
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answer as the service would."""

@@ -18,6 +18,8 @@ AUDITOR = "keywatch-auditor"
 """The IAM user, in the first account, whose access key the audit starts from."""
 ROLE = "KeywatchAudit"
 """The role that every account offers to the auditor."""
+DEACTIVATION_ROLE = "KeywatchDeactivate"
+"""The role that every account offers for the deactivation of access keys."""
 OLDEST_DAYS = 2500
 """Age of the oldest access key, in days."""
 

@@ -1,7 +1,7 @@
 """IAM Roles Anywhere as a host of the local cloud: trades a certificate's signature for a session of a role.
 
 Source: IAM Roles Anywhere user guide, "Authentication" and "CreateSession". The API that makes trust anchors and
-profiles is not played: one of each is seeded.
+profiles is not played: one trust anchor and two profiles are seeded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from localcloud.aws.clock import CLOCK
-from localcloud.aws.documents import COMMON_NAME, SERVICE, SESSION_ACTIONS, SOURCE, session_policy
+from localcloud.aws.documents import (
+    COMMON_NAME,
+    SERVICE,
+    SESSION_ACTIONS,
+    SOURCE,
+    own_deactivation_policy,
+    session_policy,
+)
+from localcloud.aws.population import DEACTIVATION_ROLE
 from localcloud.aws.roles_anywhere_certificates import check_chain, read_certificate
 from localcloud.aws.roles_anywhere_errors import (
     ACCESS_DENIED,
@@ -66,10 +74,10 @@ class Profile:
 
 
 class RolesAnywhere:
-    """Answers for one region's host, with one trust anchor and one profile. Use it from one thread.
+    """Answers for one region's host, with one trust anchor, and a profile for each role. Use it from one thread.
 
     Args:
-        accounts: where the roles are, and the ARNs of trust anchor and profile.
+        accounts: where the roles are, and the ARNs of trust anchor and profiles.
         anchor: the trust anchor's certificate.
     """
 
@@ -81,15 +89,34 @@ class RolesAnywhere:
         self.reset()
 
     def reset(self) -> None:
-        """Bring trust anchor and profile back to what they were."""
+        """Bring trust anchor and profiles back to what they were."""
         self.trust_anchor_enabled = True
-        policy = session_policy(self._accounts.bucket)
-        self.profile = Profile(enabled=True, role_arns=(self._accounts.audit_role_arn,), session_policy=policy)
+        accounts = self._accounts
+        deactivation = own_deactivation_policy(accounts.audit_account, DEACTIVATION_ROLE)
+        self._profiles = {
+            accounts.profile_arn: Profile(
+                enabled=True, role_arns=(accounts.audit_role_arn,), session_policy=session_policy(accounts.bucket)
+            ),
+            accounts.deactivation_profile_arn: Profile(
+                enabled=True, role_arns=(accounts.deactivation_role_arn,), session_policy=deactivation
+            ),
+        }
 
-    def change_profile(self, **changes: Any) -> None:  # noqa: ANN401 - the profile's own fields
-        """Change the profile; what is None stays."""
+    def change_profile(self, arn: str | None, **changes: Any) -> None:  # noqa: ANN401 - the profile's own fields
+        """Change a profile; what is None stays.
+
+        Args:
+            arn: whose; None is the audit's.
+            **changes: the profile's fields.
+
+        Raises:
+            ValueError: there is no such profile.
+        """
+        arn = arn or self._accounts.profile_arn
+        if arn not in self._profiles:
+            raise ValueError(f"There is no profile {arn}")
         known = {name: value for name, value in changes.items() if value is not None}
-        self.profile = replace(self.profile, **known)
+        self._profiles[arn] = replace(self._profiles[arn], **known)
 
     @staticmethod
     def owns(host: str) -> bool:
@@ -140,24 +167,27 @@ class RolesAnywhere:
         chain = request.headers.get(CHAIN)
         sent = [] if chain is None else [read_certificate(each) for each in chain.split(",")]
         check_signature(request, certificate, REGION, CLOCK.now())
-        self._check_resources(wanted)
+        profile = self._checked_profile(wanted)
         check_chain(certificate, sent, self._anchor, CLOCK.now())
         self._check_trust(wanted, certificate)
-        return self._session(wanted, certificate)
+        return self._session(wanted, profile, certificate)
 
-    def _check_resources(self, wanted: SessionRequest) -> None:
+    def _checked_profile(self, wanted: SessionRequest) -> Profile:
+        """Check trust anchor, profile and role, and give the profile."""
         if wanted.trust_anchor_arn != self._accounts.trust_anchor_arn:
             raise RefusedSessionError(NOT_FOUND, NO_TRUST_ANCHOR)
         if not self.trust_anchor_enabled:
             raise denied(TRUST_ANCHOR_DISABLED)
-        if wanted.profile_arn != self._accounts.profile_arn:
+        profile = self._profiles.get(wanted.profile_arn)
+        if profile is None:
             raise denied(NO_PROFILE)
-        if not self.profile.enabled:
+        if not profile.enabled:
             raise denied(PROFILE_DISABLED)
-        if wanted.role_arn not in self.profile.role_arns:
+        if wanted.role_arn not in profile.role_arns:
             raise denied(ROLE_NOT_LISTED)
-        if wanted.session_name is not None and not self.profile.accepts_session_name:
+        if wanted.session_name is not None and not profile.accepts_session_name:
             raise denied(NO_SESSION_NAME)
+        return profile
 
     def _check_trust(self, wanted: SessionRequest, certificate: x509.Certificate) -> None:
         facts = {SOURCE: wanted.trust_anchor_arn, COMMON_NAME: _common_name(certificate)}
@@ -166,12 +196,11 @@ class RolesAnywhere:
         if policy is None or not trusts(policy, caller, SESSION_ACTIONS):
             raise denied(UNABLE_TO_ASSUME.format(wanted.role_arn))
 
-    def _session(self, wanted: SessionRequest, certificate: x509.Certificate) -> Response:
+    def _session(self, wanted: SessionRequest, profile: Profile, certificate: x509.Certificate) -> Response:
         name = wanted.session_name or f"{certificate.serial_number:x}"
-        duration = min(wanted.duration or self.profile.duration, self.profile.duration)
+        duration = min(wanted.duration or profile.duration, profile.duration)
         identity = f"CN={_common_name(certificate)}"
-        policy = self.profile.session_policy
-        session = open_session(wanted.role_arn, name, duration, policy=policy, source_identity=identity)
+        session = open_session(wanted.role_arn, name, duration, policy=profile.session_policy, source_identity=identity)
         given = {
             "assumedRoleUser": {"arn": session.arn, "assumedRoleId": session.user_id},
             "credentials": {

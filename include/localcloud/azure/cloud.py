@@ -23,8 +23,10 @@ from localcloud.azure.roles import EVENT_HUB_SCOPE, RULE_SCOPE, SUBSCRIPTION_SCO
 from localcloud.azure.vault import PEM, Period, Policy, Vault
 from localcloud.azure_model import (
     AUDIT_CERTIFICATE,
+    DEACTIVATION_CERTIFICATE,
     EVENT_PUBLISHER,
     KEYWATCH,
+    KEYWATCH_DEACTIVATION,
     ON_PREMISES,
     PUBLISHER_CERTIFICATE,
     PUBLISHER_PEM_CERTIFICATE,
@@ -46,6 +48,7 @@ FEDERATED_TOKEN_FILE: Final = "federated-token"  # noqa: S105 - a file's name
 DAY: Final = 86_400
 FIRST_CERTIFICATES: Final = {
     AUDIT_CERTIFICATE: (KEYWATCH, Policy()),
+    DEACTIVATION_CERTIFICATE: (KEYWATCH_DEACTIVATION, Policy()),
     PUBLISHER_CERTIFICATE: (EVENT_PUBLISHER, Policy("RSA", exportable=True)),
     PUBLISHER_PEM_CERTIFICATE: (EVENT_PUBLISHER, Policy("RSA", exportable=True, content_type=PEM)),
 }

@@ -13,6 +13,7 @@ from localcloud.access_tokens import Principal
 from localcloud.azure_model import (
     EVENT_PUBLISHER,
     KEYWATCH,
+    KEYWATCH_DEACTIVATION,
     ON_PREMISES,
     READER,
     WORKER,
@@ -58,7 +59,7 @@ class Directory:
     def __init__(self) -> None:
         self.home = Tenant(str(uuid.uuid4()), "contoso.onmicrosoft.com", "Contoso")
         self.other = Tenant(str(uuid.uuid4()), "fabrikam.onmicrosoft.com", "Fabrikam")
-        homes = {KEYWATCH: self.home, ON_PREMISES: self.home, EVENT_PUBLISHER: self.other}
+        homes = dict.fromkeys((KEYWATCH, KEYWATCH_DEACTIVATION, ON_PREMISES), self.home) | {EVENT_PUBLISHER: self.other}
         self.applications = {
             name: Application(name, str(uuid.uuid4()), tenant.id, str(uuid.uuid4())) for name, tenant in homes.items()
         }
