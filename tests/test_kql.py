@@ -14,7 +14,7 @@ from typing import Any, NotRequired, get_origin, get_type_hints
 
 import pytest
 
-from keywatch.access_keys.record import AccessKeyRecord
+from keywatch.access_keys.record import AccessKeyRecord, DeactivationRecord, FindingRecord
 from keywatch.pipeline.audit import AuditRecord
 from keywatch.pipeline.tables import TABLES, TableName
 
@@ -192,20 +192,26 @@ def test_transformation_must_fit_its_stream_and_its_table(workspace: Workspace) 
 
 
 @pytest.mark.parametrize(
-    ("table", "record", "as_guid"), [("keys", AccessKeyRecord, "user"), ("audit", AuditRecord, "RunId")]
+    ("table", "record", "as_guid"),
+    [
+        ("keys", AccessKeyRecord, ("user", "Owner")),
+        ("audit", AuditRecord, ("RunId",)),
+        ("findings", FindingRecord, ("user", "Owner")),
+        ("deactivations", DeactivationRecord, ("user", "Owner", "DecidedById")),
+    ],
 )
 def test_queries_work_with_the_columns_that_the_data_collector_made(
-    workspace: Workspace, table: TableName, record: type, as_guid: str
+    workspace: Workspace, table: TableName, record: type, as_guid: tuple[str, ...]
 ) -> None:
     """A classic table knows a column only after its first value, and a text that looks like a GUID by another name."""
     hints = get_type_hints(record, include_extras=True)
-    missing = {as_guid} | {field for field, hint in hints.items() if get_origin(hint) is NotRequired}
+    missing = set(as_guid) | {field for field, hint in hints.items() if get_origin(hint) is NotRequired}
     kept = {column.name for column in TABLES[table].columns if column.field not in missing}
 
     def age(properties: Any) -> None:  # noqa: ANN401 - JSON
         columns = properties["schema"]["columns"]
         columns[:] = [column for column in columns if column["name"] in kept]
-        columns.append({"name": f"{as_guid}_g", "type": "guid"})
+        columns.extend({"name": f"{field}_g", "type": "guid"} for field in as_guid)
 
     workspace.edit(f"tables/{TABLES[table].full_name}.json", age)
     # Streams belong to the other API.

@@ -113,6 +113,12 @@ LOGS_INGESTION: dict[str, Any] = {
         ),
         "stream": _text("Stream of the keys", "Empty: Custom-AWS_Access_Key_Report.", pattern=STREAM_PATTERN),
         "audit_stream": _text("Stream of the audit", "Empty: Custom-AWS_Access_Key_Audit.", pattern=STREAM_PATTERN),
+        "finding_stream": _text(
+            "Stream of the findings", "Empty: Custom-AWS_Access_Key_Finding.", pattern=STREAM_PATTERN
+        ),
+        "deactivation_stream": _text(
+            "Stream of the deactivations", "Empty: Custom-AWS_Access_Key_Deactivation.", pattern=STREAM_PATTERN
+        ),
         "certificate_stream": _text(
             "Stream of the certificates", "Empty: Custom-Azure_Certificate.", pattern=STREAM_PATTERN
         ),
@@ -145,6 +151,16 @@ DATA_COLLECTOR: dict[str, Any] = {
         ),
         "audit_log_type": _text(
             "Log type of the audit", "The table without _CL. Empty: AWS_Access_Key_Audit.", pattern=LOG_TYPE_PATTERN
+        ),
+        "finding_log_type": _text(
+            "Log type of the findings",
+            "The table without _CL. Empty: AWS_Access_Key_Finding.",
+            pattern=LOG_TYPE_PATTERN,
+        ),
+        "deactivation_log_type": _text(
+            "Log type of the deactivations",
+            "The table without _CL. Empty: AWS_Access_Key_Deactivation.",
+            pattern=LOG_TYPE_PATTERN,
         ),
         "certificate_log_type": _text(
             "Log type of the certificates", "The table without _CL. Empty: Azure_Certificate.", pattern=LOG_TYPE_PATTERN

@@ -1,4 +1,4 @@
-"""What each query of include/kql has to answer, as the page says it: rows by the query's own columns.
+"""What each query about keys and accounts has to answer, as the page says it: rows by the query's own columns.
 
 The page counts ages to when the newest run listed its accounts, the queries to when the last of them was read. So an
 age in whole days, beside a key, is worked out anew for that moment; counts are the page's own.
@@ -25,8 +25,9 @@ LISTS: Final = {
     "keys_never_used": KeyQuery(never_used=True),
     "keys_of_root": KeyQuery(root=True),
     "keys_deleted": KeyQuery(deleted=True),
+    "keys_without_owner": KeyQuery(),
 }
-"""Queries that list keys, and the page's list of the same."""
+"""Queries that list keys, and the page's list of the same; nobody is told who the demo's owners are."""
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ def _params(cloud: LocalCloud) -> ReportParams:
         copy_conn_id="azure_data_collector_default",
         lookup="exact",
         oldest_report_hours=4,
+        owner_tag=None,
         chunk_limit=100_000,
         concurrency=8,
         accounts_at_once=2,

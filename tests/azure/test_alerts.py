@@ -8,7 +8,10 @@ from typing import Any, Final
 
 import pytest
 
+from keywatch.pipeline.tables import TABLES
 from tests.azure.deployment import deployed
+from tests.azure.finding_rows import at, deactivation, finding, text
+from tests.azure.local_engine import Tables
 from tests.azure.test_history import ACCOUNTS, Key, Run, tables
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
@@ -63,6 +66,36 @@ def test_key_of_root_fires() -> None:
     assert fired("root-key", [key(age=400)]) == []
 
 
+@pytest.mark.parametrize(("name", "fires"), [("root", True), ("old", True), ("other", False), ("inactive", False)])
+def test_new_finding_fires_on_its_first_day(name: str, fires: bool) -> None:  # noqa: FBT001 - a case
+    """A finding that is critical or high fires, for its account, until the findings run of the next day has it too."""
+    found = {"FirstFound": text(NOW)}
+    first = finding(name, NOW, **found)
+    again = finding(name, NOW + timedelta(days=1), **found)
+    resolved = finding(name, NOW + timedelta(hours=1), "resolved", **found)
+
+    assert [row["account_number_s"] for row in fired_by_finding(first)] == [first["account_number"]] * fires
+    assert fired_by_finding(first, again) == fired_by_finding(first, resolved) == []
+
+
+def fired_by_finding(*records: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the rows that the rule about findings finds."""
+    table = TABLES["findings"]
+    return Tables({table.full_name: [table.row(each) for each in records]}).query(query("critical-finding"))
+
+
+@pytest.mark.parametrize("result", ["deactivated", "would_deactivate", "refused", "failed", "not_attempted"])
+def test_key_that_was_deactivated_fires_for_a_day(result: str) -> None:
+    """A key fires, for its account, if it was deactivated in the last 24 hours."""
+    table = TABLES["deactivations"]
+    moments = [NOW - timedelta(hours=hours) for hours in (23, 25)]
+    records = [deactivation(number, each, "approved", result) for number, each in enumerate(moments)]
+
+    found = Tables({table.full_name: [table.row(each) for each in records]}).query(query("key-deactivated"))
+
+    assert [row["SnapshotTime_t"] for row in found] == [at(moments[0])["SnapshotTime"]] * (result == "deactivated")
+
+
 @pytest.mark.parametrize("status", ["ok", "partial", "denied", "failed", "skipped"])
 def test_account_that_was_not_read_fires(status: str) -> None:
     """An account fires unless it was read in whole or left out on purpose."""
@@ -75,7 +108,7 @@ def test_missing_report_fires(hours: int) -> None:
     assert bool(fired("no-report", [], moment=NOW - timedelta(hours=hours))) is (hours > 26)
 
 
-@pytest.mark.parametrize("rule", ["old-keys", "unused-keys", "root-key", "account-not-read", "no-report"])
+@pytest.mark.parametrize("rule", [each.name.removeprefix("keywatch-") for each in RULES])
 def test_rule_is_split_by_a_column_of_its_query(rule: str) -> None:
     """Dimensions are columns that the query answers with; each rule tells somebody."""
     [condition] = properties(rule)["criteria"]["allOf"]

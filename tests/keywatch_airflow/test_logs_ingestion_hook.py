@@ -67,7 +67,8 @@ def test_streams_may_have_other_names(connect: Connect, rule: dict[str, Any]) ->
     hook = LogsIngestionHook(connect("named", altered(rule, stream="Custom-Keys", audit_stream="Custom-Audit")))
 
     names = [hook.get_destination(table).name.rpartition("/")[2] for table in TABLES]
-    assert names == ["Custom-Keys", "Custom-Audit", "Custom-Azure_Certificate"]
+    findings = ["Custom-AWS_Access_Key_Finding", "Custom-AWS_Access_Key_Deactivation"]
+    assert names == ["Custom-Keys", "Custom-Audit", *findings, "Custom-Azure_Certificate"]
 
 
 def test_test_button_tries_every_stream_and_stores_nothing(

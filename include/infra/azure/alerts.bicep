@@ -8,6 +8,9 @@ param emails array
 // keys would fire once, and never again.
 var haveBecomeOld = '| where Status_s == "Active" and KeyAgeDays_d <= 97'
 var haveBecomeUnused = '| where Status_s == "Active" and UnusedDays_d < 52'
+// Only on the first day: a finding stays open until somebody does something, and would fire as long.
+var areNew = '| where Severity_s in ("critical", "high") and FirstFound_t > SnapshotTime_t - 1d'
+var wasDeactivated = '| where Result_s == "deactivated" and SnapshotTime_t > ago(1d)'
 var byAccount = [
   {
     name: 'account_number_s'
@@ -40,6 +43,22 @@ var alerts = [
     severity: 1
     every: 'PT6H'
     query: loadTextContent('../../kql/keys_of_root.kql')
+    dimensions: byAccount
+  }
+  {
+    name: 'keywatch-critical-finding'
+    title: 'A finding of severity critical or high is new'
+    severity: 1
+    every: 'PT6H'
+    query: '${loadTextContent('../../kql/findings.kql')}${areNew}'
+    dimensions: byAccount
+  }
+  {
+    name: 'keywatch-key-deactivated'
+    title: 'An access key was deactivated'
+    severity: 3
+    every: 'PT6H'
+    query: '${loadTextContent('../../kql/deactivations.kql')}${wasDeactivated}'
     dimensions: byAccount
   }
   {

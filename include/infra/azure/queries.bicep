@@ -27,6 +27,18 @@ var functions = [
     name: 'CurrentAccessKeys'
     query: loadTextContent('../../kql/functions/CurrentAccessKeys.kql')
   }
+  {
+    name: 'AccessKeyFindings'
+    query: loadTextContent('../../kql/functions/AccessKeyFindings.kql')
+  }
+  {
+    name: 'CurrentFindings'
+    query: loadTextContent('../../kql/functions/CurrentFindings.kql')
+  }
+  {
+    name: 'AccessKeyDeactivations'
+    query: loadTextContent('../../kql/functions/AccessKeyDeactivations.kql')
+  }
 ]
 
 var queries = [
@@ -44,6 +56,36 @@ var queries = [
     name: 'accounts_not_read'
     title: 'Accounts not read'
     query: loadTextContent('../../kql/accounts_not_read.kql')
+  }
+  {
+    name: 'deactivations'
+    title: 'Deactivations'
+    query: loadTextContent('../../kql/deactivations.kql')
+  }
+  {
+    name: 'findings'
+    title: 'Findings'
+    query: loadTextContent('../../kql/findings.kql')
+  }
+  {
+    name: 'findings_by_day'
+    title: 'Findings by day'
+    query: loadTextContent('../../kql/findings_by_day.kql')
+  }
+  {
+    name: 'findings_by_owner'
+    title: 'Findings by owner'
+    query: loadTextContent('../../kql/findings_by_owner.kql')
+  }
+  {
+    name: 'findings_by_rule'
+    title: 'Findings by rule'
+    query: loadTextContent('../../kql/findings_by_rule.kql')
+  }
+  {
+    name: 'findings_resolved'
+    title: 'Resolved findings'
+    query: loadTextContent('../../kql/findings_resolved.kql')
   }
   {
     name: 'key_figures'
@@ -104,6 +146,11 @@ var queries = [
     name: 'keys_unused_for_45_days'
     title: 'Keys unused for 45 days'
     query: loadTextContent('../../kql/keys_unused_for_45_days.kql')
+  }
+  {
+    name: 'keys_without_owner'
+    title: 'Keys without an owner'
+    query: loadTextContent('../../kql/keys_without_owner.kql')
   }
   {
     name: 'no_report_for_26_hours'

@@ -69,6 +69,30 @@ var views = [
     query: loadTextContent('../../kql/accounts_by_status.kql')
   }
   {
+    title: 'Open findings by rule'
+    width: '60'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/findings_by_rule.kql')
+  }
+  {
+    title: 'Open findings by owner'
+    width: '40'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/findings_by_owner.kql')
+  }
+  {
+    title: 'Open findings by day'
+    width: '100'
+    content: chart
+    query: loadTextContent('../../kql/findings_by_day.kql')
+  }
+  {
+    title: 'Open findings'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/findings.kql')
+  }
+  {
     title: 'Keys by day'
     width: '50'
     content: chart
@@ -129,6 +153,12 @@ var views = [
     query: loadTextContent('../../kql/keys_never_used.kql')
   }
   {
+    title: 'Keys without an owner'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/keys_without_owner.kql')
+  }
+  {
     title: 'All keys'
     width: '100'
     content: list
@@ -139,6 +169,18 @@ var views = [
     width: '100'
     content: union(list, nobody)
     query: loadTextContent('../../kql/keys_deleted.kql')
+  }
+  {
+    title: 'Findings resolved in the last 30 days'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/findings_resolved.kql')
+  }
+  {
+    title: 'Keys proposed for deactivation, and what became of them'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/deactivations.kql')
   }
   {
     title: 'Accounts'

@@ -11,6 +11,8 @@ param applicationObjectId string
 var tables = [
   loadJsonContent('../tables/AWS_Access_Key_Report_CL.json')
   loadJsonContent('../tables/AWS_Access_Key_Audit_CL.json')
+  loadJsonContent('../tables/AWS_Access_Key_Finding_CL.json')
+  loadJsonContent('../tables/AWS_Access_Key_Deactivation_CL.json')
   loadJsonContent('../tables/Azure_Certificate_CL.json')
 ]
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from keywatch.access_keys.record import AccessKeyRecord
+from keywatch.access_keys.record import AccessKeyRecord, DeactivationRecord, FindingRecord
 from keywatch.log_analytics.tables import Table
 from keywatch.pipeline.audit import AuditRecord
 from keywatch.pipeline.certificates import CertificateRecord
 
-TableName = Literal["keys", "audit", "certificates"]
+TableName = Literal["keys", "audit", "findings", "deactivations", "certificates"]
 
 TABLES: Final[Mapping[TableName, Table]] = {
     "keys": Table.of("AWS_Access_Key_Report", AccessKeyRecord),
     "audit": Table.of("AWS_Access_Key_Audit", AuditRecord),
+    "findings": Table.of("AWS_Access_Key_Finding", FindingRecord),
+    "deactivations": Table.of("AWS_Access_Key_Deactivation", DeactivationRecord),
     "certificates": Table.of("Azure_Certificate", CertificateRecord),
 }

@@ -24,6 +24,8 @@ SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
 EXTRA_NAMES: dict[TableName, str] = {
     "keys": "log_type",
     "audit": "audit_log_type",
+    "findings": "finding_log_type",
+    "deactivations": "deactivation_log_type",
     "certificates": "certificate_log_type",
 }
 

@@ -14,6 +14,8 @@ from keywatch_airflow.settings import https_url, text_of
 STREAM_NAMES: dict[TableName, str] = {
     "keys": "stream",
     "audit": "audit_stream",
+    "findings": "finding_stream",
+    "deactivations": "deactivation_stream",
     "certificates": "certificate_stream",
 }
 
