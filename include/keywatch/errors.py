@@ -16,7 +16,14 @@
     │   ├── AccessDeniedError            AWS refuses one action in one account
     │   ├── AccountUnusableError         AWS lets nobody work in one account, or not in the Region that was asked
     │   ├── NoAccountsError              there is nothing to audit
+    │   ├── NoReportError                there is no report to look at yet
     │   ├── MalformedRowError            a staged row cannot become a record
+    │   ├── PolicyError                  the policy is not usable as it is written
+    │   ├── OwnerTableError              the table of owners is not usable as it is written
+    │   ├── ProposalAlteredError         a proposal is not what was asked about
+    │   ├── ApprovalError                an approval does not count, or no longer
+    │   ├── SupersededProposalError      a newer run has proposed anew, so that an older approval counts for nothing
+    │   ├── DeactivationRefusedError     a key is not, or no longer, what was approved
     │   ├── StagingGoneError             a staged file is no longer there
     │   ├── StagingDamagedError          a staged file is not what was written
     │   ├── SupersededError              another attempt delivers the same file, and this one has stopped
@@ -28,6 +35,7 @@
     │   ├── BadQueryError                a list of keys is asked for in a way that means nothing
     │   ├── StoreSchemaError             the report store has another schema than this version of Keywatch
     │   ├── IncompleteReportError        the run's verdict: accounts or records are missing
+    │   ├── DeactivationsFailedError     approved keys were refused, or could not be deactivated
     │   └── CertificateAttentionError    the watch's verdict: a certificate needs somebody
     └── TransientError                 a later try may succeed
         ├── UnreachableError             no connection, or no answer in time
@@ -172,8 +180,36 @@ class NoAccountsError(PermanentError):
     """There is nothing to audit."""
 
 
+class NoReportError(PermanentError):
+    """There is no report to look at yet."""
+
+
 class MalformedRowError(PermanentError):
     """A staged row cannot become a record."""
+
+
+class PolicyError(PermanentError):
+    """The policy is not usable as it is written; the message names each line."""
+
+
+class OwnerTableError(PermanentError):
+    """The table of owners is not usable as it is written; the message names each line."""
+
+
+class ProposalAlteredError(PermanentError):
+    """A proposal's file is not the one that a person was asked about, so nothing is done."""
+
+
+class ApprovalError(PermanentError):
+    """An approval does not count: nobody is named, it is of somebody else, or it came too late."""
+
+
+class SupersededProposalError(PermanentError):
+    """A newer run has looked at the keys, so that the approval of an older proposal counts for nothing."""
+
+
+class DeactivationRefusedError(PermanentError):
+    """A key is not, or no longer, what was approved, so it stays as it is."""
 
 
 class StagingGoneError(PermanentError):
@@ -234,6 +270,10 @@ class StoreSchemaError(PermanentError):
 
 class IncompleteReportError(PermanentError):
     """The run's verdict: accounts were not read, or records not accepted."""
+
+
+class DeactivationsFailedError(PermanentError):
+    """Approved keys were refused, or could not be deactivated; the message names them."""
 
 
 class CertificateAttentionError(PermanentError):

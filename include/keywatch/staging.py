@@ -193,6 +193,25 @@ def read_json(path: StagingPath) -> dict[str, Any]:
     return value
 
 
+def write_file(path: StagingPath, data: bytes) -> None:
+    """Write one small file.
+
+    Raises:
+        StagingUnavailableError: The file cannot be written.
+    """
+    _write(path, data)
+
+
+def read_file(path: StagingPath) -> bytes:
+    """Read one small file.
+
+    Raises:
+        StagingGoneError: The file is not there.
+        StagingUnavailableError: It cannot be read at the moment.
+    """
+    return b"".join(_blocks(path))
+
+
 def mark(path: StagingPath) -> None:
     """Make an empty file, whose name says it all.
 

@@ -66,6 +66,7 @@ class AccessKeyExtraction:
         account: The account.
         lookup: `exact` asks IAM about every key, `report` the credential report first.
         oldest_report: A report older than this is made anew.
+        owner_tag: The tag of a user that names who answers for his keys; it is asked for of every user who has keys.
         concurrency: Threads that read users side by side, at most.
         clock: Returns the time now, UTC.
         sleep: Waits a number of seconds for the report.
@@ -81,6 +82,7 @@ class AccessKeyExtraction:
         *,
         lookup: Lookup = "exact",
         oldest_report: timedelta = OLDEST,
+        owner_tag: str | None = None,
         concurrency: int = DEFAULT_CONCURRENCY,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], object] = time.sleep,
@@ -90,6 +92,7 @@ class AccessKeyExtraction:
         self._account = account
         self._lookup = lookup
         self._oldest_report = oldest_report
+        self._owner_tag = owner_tag
         self._concurrency = concurrency
         self._clock = clock
         self._sleep = sleep
@@ -187,10 +190,32 @@ class AccessKeyExtraction:
             except GoneError:
                 return [None]
         uses = self._reported(user, keys)
-        return [
+        rows = [
             self._reported_row(user, slot, key, use) if use else self._asked_row(user, slot, key)
             for slot, (key, use) in enumerate(zip(keys, uses, strict=True), start=1)
         ]
+        return self._with_owner(user, rows) if self._owner_tag else rows
+
+    def _with_owner(self, user: UserTypeDef, rows: list[RawAccessKey | None]) -> list[RawAccessKey | None]:
+        """Add whom the user's tag names, if the user has keys."""
+        found = [row for row in rows if row]
+        tag = self._tag(user) if found else None
+        for row in found:
+            row["owner_tag"] = tag
+        return rows
+
+    def _tag(self, user: UserTypeDef) -> str | None:
+        """Ask for the owner's tag; who is deleted meanwhile has none. Tags that may not be read cost no key."""
+        if not self._owner_tag:
+            return None
+        try:
+            return self._iam.tag(user["UserName"], self._owner_tag)
+        except GoneError:
+            return None
+        except AccessDeniedError as error:
+            log.error("Keys of AWS account %s get no owner by tag: %s", self._account.id, error)  # noqa: TRY400 - the message says it all
+            self._owner_tag = None
+            return None
 
     def _reported(self, user: UserTypeDef, keys: list[AccessKeyMetadataTypeDef]) -> tuple[ReportedUse | None, ...]:
         if self._report is None:

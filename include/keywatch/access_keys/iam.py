@@ -27,8 +27,9 @@ MOST_KEYS: Final = 2
 NEEDED: Final = {
     "Users": ("UserName", "Arn", "CreateDate"),
     "AccessKeyMetadata": ("AccessKeyId", "CreateDate", "Status"),
+    "Tags": ("Key", "Value"),
 }
-"""What IAM says of every user and every key."""
+"""What IAM says of every user, every key and every tag."""
 
 T = TypeVar("T")
 
@@ -98,6 +99,17 @@ class Iam:
         paginator = self._client.get_paginator("list_access_keys")
         pages = self._pages("iam:ListAccessKeys", "AccessKeyMetadata", paginator, UserName=user_name)
         return [key for page in pages for key in page.members]
+
+    def tag(self, user_name: str, name: str) -> str | None:
+        """Return the value of a user's tag; None if the user has none of this name, whose letter case matters.
+
+        Raises:
+            GoneError: There is no such user any more.
+            KeywatchError: As `ask_aws`.
+        """
+        paginator = self._client.get_paginator("list_user_tags")
+        pages = self._pages("iam:ListUserTags", "Tags", paginator, UserName=user_name)
+        return next((str(tag["Value"]) for page in pages for tag in page.members if tag["Key"] == name), None)
 
     def last_use(self, access_key_id: str) -> AccessKeyLastUsedTypeDef:
         """Tell the last use of an access key.

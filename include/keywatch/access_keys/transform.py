@@ -7,24 +7,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from keywatch.access_keys.record import AccessKeyRecord, RawAccessKey, iso_time, stable_id
+from keywatch.access_keys.owners import OwnerBook
+from keywatch.access_keys.record import AccessKeyRecord, RawAccessKey, iso_time, key_id_of, stable_id
 from keywatch.errors import MalformedRowError
 
 IAM_ARN: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):(?:user/.+|root)", re.DOTALL)
 """A user's or root's ARN in any partition (IAM user guide, "IAM identifiers")."""
 
 REQUIRED: Final = ("user_name", "user_arn", "last_used_source", "snapshot_time")
-OPTIONAL: Final = ("account_name", "access_key_id", "status", "last_used_region", "last_used_service")
+OPTIONAL: Final = ("account_name", "access_key_id", "status", "last_used_region", "last_used_service", "owner_tag")
+NOBODY: Final = OwnerBook()
 NOT_AVAILABLE: Final = "N/A"
 """What IAM says for region and service of a key that was never used."""
 
 
-def transform_row(raw: RawAccessKey | Mapping[str, Any], run_id: str) -> AccessKeyRecord:
+def transform_row(raw: RawAccessKey | Mapping[str, Any], run_id: str, owners: OwnerBook = NOBODY) -> AccessKeyRecord:
     """Make one record of one raw row.
 
     Args:
         raw: What `extract` staged.
         run_id: The Airflow run.
+        owners: Who answers for which user.
 
     Raises:
         MalformedRowError: A field is missing, or an ARN or a time cannot be read. The message names the row.
@@ -38,14 +41,9 @@ def transform_row(raw: RawAccessKey | Mapping[str, Any], run_id: str) -> AccessK
     if snapshot is None:
         raise _malformed(raw, "snapshot_time missing")
     created, used = _time(raw, "create_date"), _time(raw, "last_used_date")
-    key_id = stable_id(
-        "k",
-        partition,
-        account,
-        raw["user_arn"],
-        raw.get("access_key_id") or f"slot {raw.get('slot', 1)}",
-        iso_time(created) if created else "",
-    )
+    which = raw.get("access_key_id") or f"slot {raw.get('slot', 1)}"
+    key_id = key_id_of(partition, account, raw["user_arn"], which, created)
+    owner = owners.owner(account, raw["user_name"], raw.get("owner_tag"))
     logged_date = iso_time(snapshot)[:10]
     record = {
         "loggedDate": logged_date,
@@ -63,6 +61,8 @@ def transform_row(raw: RawAccessKey | Mapping[str, Any], run_id: str) -> AccessK
         "KeyAgeDays": _whole_days(created, snapshot),
         "IdleDays": _whole_days(used, snapshot),
         "LastUsedSource": raw["last_used_source"],
+        "Owner": owner.name if owner else None,
+        "OwnerSource": owner.source if owner else None,
         "KeyId": key_id,
         "RecordId": stable_id("r", key_id, logged_date),
         "RunId": run_id,

@@ -62,12 +62,14 @@ class Reading:
         oldest_report: A credential report older than this is made anew.
         concurrency: Threads over one account's users, at most.
         accounts_at_once: Accounts that are read side by side.
+        owner_tag: The tag of a user that names who answers for his keys; None to ask for no tag.
     """
 
     lookup: Lookup = "exact"
     oldest_report: timedelta = OLDEST
     concurrency: int = DEFAULT_CONCURRENCY
     accounts_at_once: int = DEFAULT_ACCOUNTS_AT_ONCE
+    owner_tag: str | None = None
 
 
 def extract_batch(
@@ -227,6 +229,7 @@ class _BatchReader:
             account,
             lookup=self._reading.lookup,
             oldest_report=self._reading.oldest_report,
+            owner_tag=self._reading.owner_tag,
             concurrency=self._reading.concurrency,
             sleep=self._over.wait,
         )

@@ -1,6 +1,7 @@
 """Where a run's files lie in the staging area, and how long.
 
 <staging>/runs/<run>/run.json                          when the run listed its accounts, and which it leaves out
+<staging>/runs/<run>/batch-0003/owners.json            who answers for the users of its accounts, if anybody is known
 <staging>/runs/<run>/batch-0003/raw/<account>.ndjson   raw rows of one account
 <staging>/runs/<run>/batch-0003/raw/<account>.json     how its reading ended
 <staging>/runs/<run>/batch-0003/records.ndjson         the batch's records
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from keywatch.access_keys.owners import OwnerBook
+from keywatch.access_keys.policy.model import OwnerPattern
 from keywatch.errors import StagingDamagedError, StagingGoneError, StagingUnavailableError
 from keywatch.log_analytics.destination import Destination
 from keywatch.log_analytics.receipts import ReceiptBook
@@ -65,6 +68,25 @@ class BatchFolder(Generic[P]):
 
     def _outcome_path(self, account_id: str) -> P:
         return self.folder / "raw" / f"{account_id}.json"
+
+    def owners(self) -> OwnerBook:
+        """Return who answers for the users of the batch's accounts, as it was when the run listed them.
+
+        Raises:
+            StagingDamagedError: The file is not what was written.
+        """
+        try:
+            kept = read_json(self.folder / "owners.json")
+        except StagingGoneError:
+            return OwnerBook()
+        table = {(account, user): owner for account, user, owner in kept["table"]}
+        return OwnerBook(table, [OwnerPattern.model_validate(each) for each in kept["patterns"]])
+
+    def write_owners(self, owners: OwnerBook) -> None:
+        """Keep who answers for the users of the batch's accounts."""
+        table = [[account, user, owner] for (account, user), owner in owners.table.items()]
+        patterns = [each.model_dump(mode="json") for each in owners.patterns]
+        write_json(self.folder / "owners.json", {"table": table, "patterns": patterns})
 
     @property
     def records(self) -> P:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from keywatch.access_keys.organization import Selection
+from keywatch.access_keys.owners import OwnerBook
 from keywatch.access_keys.record import iso_time
 from keywatch.errors import NoAccountsError
 from keywatch.pipeline.folders import RunFolder
@@ -15,7 +17,18 @@ from keywatch.pipeline.manifests import AccountRef, Batch, SkippedAccount
 log = logging.getLogger(__name__)
 
 
-def list_accounts(selection: Selection, run: RunFolder[Any], now: datetime, size: int) -> list[Batch]:
+OwnersOf = Callable[[Sequence[str]], OwnerBook]
+"""Tells who answers for the users of some accounts."""
+
+
+def nobody(_: Sequence[str]) -> OwnerBook:
+    """Know of no owner."""
+    return OwnerBook()
+
+
+def list_accounts(
+    selection: Selection, run: RunFolder[Any], now: datetime, size: int, owners_of: OwnersOf = nobody
+) -> list[Batch]:
     """Group the accounts into batches, and begin the run's staging.
 
     Args:
@@ -23,6 +36,7 @@ def list_accounts(selection: Selection, run: RunFolder[Any], now: datetime, size
         run: The run's folder.
         now: UTC.
         size: Accounts in a batch, at most.
+        owners_of: Tells who answers for the users of some accounts; what it says now holds for the whole run.
 
     Raises:
         NoAccountsError: There is none.
@@ -38,7 +52,16 @@ def list_accounts(selection: Selection, run: RunFolder[Any], now: datetime, size
     run.start(listed_at, skipped)
     log.info("%s accounts to audit, %s left out", len(unique), len(skipped))
     refs = list(unique.values())
-    return [
+    batches = [
         Batch(number=number, accounts=refs[start : start + size], listed_at=listed_at)
         for number, start in enumerate(range(0, len(refs), size))
     ]
+    for batch in batches:
+        _keep_owners(batch, run, owners_of)
+    return batches
+
+
+def _keep_owners(batch: Batch, run: RunFolder[Any], owners_of: OwnersOf) -> None:
+    owners = owners_of([account["id"] for account in batch["accounts"]])
+    if owners.table or owners.patterns:
+        run.batch(batch["number"]).write_owners(owners)

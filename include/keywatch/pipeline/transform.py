@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from keywatch import metrics
+from keywatch.access_keys.owners import OwnerBook
 from keywatch.access_keys.transform import transform_row
 from keywatch.errors import MalformedRowError
 from keywatch.pipeline.folders import BatchFolder, DeadLetters, RunFolder
@@ -33,6 +34,7 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
     """
     batch = extracted["batch"]
     folder = run.batch(batch["number"])
+    owners = folder.owners()
     progress = Progress(log, "Transformed")
     folder.write_transformed(None)
     with (
@@ -42,7 +44,7 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
         for outcome in _in_lasting_order(folder, batch):
             raw = folder.raw(outcome["id"])
             check_file(raw, outcome["sha256"])
-            for record in _records(read_lines(raw), outcome["id"], run.run_id, rejected):
+            for record in _records(read_lines(raw), outcome["id"], run.run_id, owners, rejected):
                 records.write(record)
                 progress.tick(records=records.count)
     metrics.count(metrics.RECORDS_MALFORMED, sum(rejected.by_account.values()))
@@ -71,9 +73,11 @@ def _in_lasting_order(folder: BatchFolder[Any], batch: Batch) -> list[AccountOut
     return sorted(outcomes, key=lambda outcome: (outcome["status"] != "ok", outcome["snapshot_time"]))
 
 
-def _records(lines: Iterator[bytes], account_id: str, run_id: str, rejected: DeadLetters) -> Iterator[bytes]:
+def _records(
+    lines: Iterator[bytes], account_id: str, run_id: str, owners: OwnerBook, rejected: DeadLetters
+) -> Iterator[bytes]:
     for line in lines:
         try:
-            yield encode(transform_row(json.loads(line), run_id))
+            yield encode(transform_row(json.loads(line), run_id, owners))
         except MalformedRowError as error:
             rejected.add(account_id, str(error), line.decode("utf-8"))

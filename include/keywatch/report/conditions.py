@@ -8,7 +8,7 @@ from keywatch.report.predicates import never_used, of_root, older_than, unused_f
 from keywatch.report.query import KeyQuery
 from keywatch.report.schema import SORTED, USUAL, keys, unusual
 from keywatch.report.search import search
-from keywatch.report.uneven import few_meet, has_one_of
+from keywatch.report.uneven import few_meet, has_none, has_one_of
 
 
 def conditions(connection: Connection, query: KeyQuery, now: int) -> list[ColumnElement[bool]]:
@@ -21,7 +21,7 @@ def conditions(connection: Connection, query: KeyQuery, now: int) -> list[Column
     """
     key = keys.c
     equal = ((key.status, query.status), (key.account_id, query.account), (key.user_arn, query.user_arn))
-    uneven = ((key.service, query.service), (key.region, query.region))
+    uneven = ((key.service, query.service), (key.region, query.region), (key.owner, query.owner))
     marks = (
         (query.never_used, never_used),
         (query.two_active, key.two_active.is_(True)),
@@ -30,6 +30,8 @@ def conditions(connection: Connection, query: KeyQuery, now: int) -> list[Column
     wanted = [key.deleted > 0 if query.deleted else key.deleted == 0]
     wanted += [column == value for column, value in equal if value is not None]
     wanted += [has_one_of(connection, column, [value]) for column, value in uneven if value is not None]
+    if query.unowned:
+        wanted.append(has_none(connection, key.owner))
     if query.status not in (None, *USUAL) and few_meet(connection, unusual):
         wanted.append(unusual)
     wanted += [condition for asked, condition in marks if asked]

@@ -233,6 +233,8 @@ class KeyRow:
         last_seen: When a run last saw it.
         deleted: When a run first found it gone; None while it exists.
         unseen_days: Whole days from `last_seen` to the store's `as_of`.
+        owner: Who answers for it; None if nobody is known.
+        owner_source: `table`, `tag` or `pattern`: who says so.
     """
 
     key_id: str
@@ -253,6 +255,8 @@ class KeyRow:
     last_seen: datetime
     deleted: datetime | None
     unseen_days: int
+    owner: str | None = None
+    owner_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class KeyQuery:
         user_arn: Of one user.
         service: Last used for.
         region: Last used in.
+        owner: Who answers for it, in full.
+        unowned: For which nobody is known to answer.
         deleted: Keys that are gone, instead of those that exist.
         sort: By age, last use, user or account.
         descending: Oldest, most recently used, or last by name first.
@@ -60,6 +62,8 @@ class KeyQuery:
     user_arn: str | None = None
     service: str | None = None
     region: str | None = None
+    owner: str | None = None
+    unowned: bool = False
     deleted: bool = False
     sort: Sort = "age"
     descending: bool = True
@@ -67,7 +71,7 @@ class KeyQuery:
     def __post_init__(self) -> None:
         if len(self.search) > LONGEST_SEARCH:
             raise BadQueryError(f"The search is longer than {LONGEST_SEARCH} characters. Shorten it.")
-        for text in (self.search, self.account, self.user_arn, self.service, self.region):
+        for text in (self.search, self.account, self.user_arn, self.service, self.region, self.owner):
             if not is_storable(text or ""):
                 raise BadQueryError("A filter holds a character that no name can have. Remove it.")
 

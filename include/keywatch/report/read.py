@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Final
@@ -14,8 +14,26 @@ from keywatch.errors import StoreBusyError
 from keywatch.report.engine import read_for_long, speaking_of
 from keywatch.report.migrate import check_schema
 from keywatch.report.model import AccountPage, AccountRun, AccountState, Choices, KeyPage, KeyRow, Overview
+from keywatch.report.owners import read_owners
+from keywatch.report.proposals import ProposalState, read_proposal_state
 from keywatch.report.query import Cursor, KeyQuery
 from keywatch.report.read_accounts import read_account, read_account_runs, read_accounts
+from keywatch.report.read_deactivations import (
+    DeactivationRow,
+    ProposalPage,
+    deactivations_of,
+    deactivations_of_user,
+    read_proposals,
+)
+from keywatch.report.read_findings import (
+    FindingPage,
+    FindingQuery,
+    FindingRow,
+    RuleCount,
+    count_rules,
+    new_findings,
+    read_findings,
+)
 from keywatch.report.read_keys import count_keys, read_keys, stream_keys
 from keywatch.report.read_overview import read_choices, read_overview
 from keywatch.report.schema import runs
@@ -108,6 +126,52 @@ class ReportReader:
         """Return how an account ended in its last runs, newest first."""
         with self._reading() as connection:
             return read_account_runs(connection, account_id, limit) if connection else ()
+
+    def owners(self, account_ids: Iterable[str]) -> dict[tuple[str, str], str]:
+        """Return the owners of some accounts' users by the table of owners, by account and user name."""
+        with self._reading() as connection:
+            return read_owners(connection, account_ids) if connection else {}
+
+    def findings(self, query: FindingQuery, page: int = 1) -> FindingPage:
+        """Return one page of what the policy has found.
+
+        Args:
+            query: Which findings.
+            page: From 1; one that is too high is the last.
+        """
+        with self._reading() as connection:
+            return read_findings(connection, query, page) if connection else FindingPage((), 1, 1, 0)
+
+    def rules(self) -> tuple[RuleCount, ...]:
+        """Count what the policy has found, by rule, the worst first."""
+        with self._reading() as connection:
+            return count_rules(connection) if connection else ()
+
+    def new_findings(self, run_id: str) -> Iterator[FindingRow]:
+        """Yield what a run found first, by owner, the worst first, in constant memory."""
+        with self._reading() as connection:
+            if connection:
+                yield from new_findings(connection, run_id)
+
+    def proposals(self, page: int = 1) -> ProposalPage:
+        """Return one page of the proposals to deactivate keys, newest first; one that is too high is the last."""
+        with self._reading() as connection:
+            return read_proposals(connection, page) if connection else ProposalPage((), 1, 1, 0)
+
+    def proposal(self, sha256: str) -> ProposalState | None:
+        """Return what is known of a proposal; None if there is none."""
+        with self._reading() as connection:
+            return read_proposal_state(connection, sha256) if connection else None
+
+    def deactivations(self, sha256: str) -> tuple[DeactivationRow, ...]:
+        """Return the keys of a proposal, and what became of each."""
+        with self._reading() as connection:
+            return deactivations_of(connection, sha256) if connection else ()
+
+    def deactivations_of_user(self, user_arn: str) -> tuple[DeactivationRow, ...]:
+        """Return what was proposed of a user's keys, newest first."""
+        with self._reading() as connection:
+            return deactivations_of_user(connection, user_arn) if connection else ()
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection | None]:

@@ -96,4 +96,6 @@ def _key(row: Found, now: int) -> KeyRow:
         last_seen=known_moment(row.last_seen),
         deleted=moment(row.deleted),
         unseen_days=max(0, (now - row.last_seen) // DAY),
+        owner=row.owner,
+        owner_source=row.owner_source,
     )

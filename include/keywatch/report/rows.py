@@ -27,6 +27,8 @@ class StagedRecord(msgspec.Struct):
     LastUsedDate: datetime | None = None
     ServiceName: str | None = None
     Region: str | None = None
+    Owner: str | None = None
+    OwnerSource: str | None = None
 
 
 def key_rows(lines: Iterable[bytes], listed_at: int) -> Iterator[dict[str, Any]]:
@@ -68,6 +70,9 @@ def _row(record: StagedRecord, listed_at: int) -> dict[str, Any]:
         "service": record.ServiceName,
         "region": record.Region,
         "source": record.LastUsedSource,
+        "owner": record.Owner,
+        "owner_source": record.OwnerSource,
+        "last_active": seen if record.Status == "Active" else 0,
         "first_seen": seen,
         "last_seen": seen,
     }

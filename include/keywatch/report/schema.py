@@ -90,6 +90,9 @@ keys: Final = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("deleted", BigInteger, nullable=False, server_default="0"),
     Column("two_active", Boolean, nullable=False, server_default=false()),
+    Column("owner", String),
+    Column("owner_source", String(7)),
+    Column("last_active", BigInteger, nullable=False, server_default="0"),
 )
 
 FILTERED: Final = (
@@ -115,12 +118,84 @@ Index("access_key_by_id", keys.c.access_key_id)
 Index("access_key_by_arn", keys.c.user_arn, keys.c.status, keys.c.deleted)
 Index("access_key_by_service", keys.c.service, keys.c.deleted)
 Index("access_key_by_region", keys.c.region, keys.c.deleted)
+Index("access_key_by_owner", keys.c.owner, keys.c.deleted)
 
 USUAL: Final = ("Active", "Inactive")
 unusual: Final = keys.c.status.not_in([literal_column(f"'{status}'") for status in USUAL])
 """What a list of keys in another state asks too if these are few, so that they are found in the index of just them."""
 
 Index("access_key_by_unusual_status", keys.c.status, sqlite_where=unusual, postgresql_where=unusual)
+
+owners: Final = Table(
+    "owner",
+    metadata,
+    Column("account_id", String(12), primary_key=True),
+    Column("user_name", String, primary_key=True),
+    Column("owner", String, nullable=False),
+)
+"""The table of owners, as it was last imported."""
+
+findings: Final = Table(
+    "finding",
+    metadata,
+    Column("finding_id", String(27), primary_key=True),
+    Column("key_id", String(27), nullable=False),
+    Column("rule", String(63), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("control", String),
+    Column("reason", String, nullable=False),
+    Column("proposes", Boolean, nullable=False),
+    Column("first_found", BigInteger, nullable=False),
+    Column("first_run", String(300), nullable=False),
+    Column("last_found", BigInteger, nullable=False),
+    Column("last_run", String(300), nullable=False),
+    Column("resolved", BigInteger, nullable=False, server_default="0"),
+    Column("resolved_run", String(300)),
+    Index("finding_by_key", "key_id"),
+    Index("finding_by_rank", "resolved", "rank", "first_found", "finding_id"),
+    Index("finding_by_run", "last_run"),
+    Index("finding_by_resolved_run", "resolved_run"),
+)
+"""What the policy's rules have found. A finding that was resolved, and is there again, begins anew."""
+
+proposals: Final = Table(
+    "proposal",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("run_id", String(300), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("keys", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("decided_by", String),
+    Column("decided_by_id", String),
+    Column("decided", BigInteger, nullable=False, server_default="0"),
+    Index("proposal_by_time", "created"),
+)
+"""The proposals to deactivate keys, and what a person said; of these one is open at most."""
+
+deactivations: Final = Table(
+    "deactivation",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("key_id", String(27), primary_key=True),
+    Column("account_id", String(12), nullable=False),
+    Column("user_name", String, nullable=False),
+    Column("user_arn", String, nullable=False),
+    Column("access_key_id", String(16), nullable=False),
+    Column("rule", String(63), nullable=False),
+    Column("found", String, nullable=False),
+    Column("attempted", BigInteger, nullable=False, server_default="0"),
+    Column("result", String(20)),
+    Column("reason", String),
+    Column("ended", BigInteger, nullable=False, server_default="0"),
+    Index("deactivation_by_user", "user_arn"),
+    Index("deactivation_by_key", "key_id"),
+)
+"""The keys of the proposals, and what became of each; `found` is why it was proposed, `reason` why it ended so."""
 
 name_blocks: Final = Table(
     "name_block",

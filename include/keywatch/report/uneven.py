@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, UnaryExpression, func, select
 from sqlalchemy.sql.operators import custom_op
@@ -24,6 +24,14 @@ def has_one_of(connection: Connection, column: ColumnElement[str], values: Seque
     if connection.dialect.name != "sqlite" or few_meet(connection, condition):
         return condition
     return _unindexed(column).in_(values)
+
+
+def has_none(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Say that a column has no value, with its index only where few keys have none, as above."""
+    condition = column.is_(None)
+    if connection.dialect.name != "sqlite" or few_meet(connection, condition):
+        return condition
+    return _unindexed(column).is_(None)
 
 
 def few_meet(connection: Connection, condition: ColumnElement[bool]) -> bool:

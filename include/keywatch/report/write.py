@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, func, select
 
 from keywatch.progress import Progress
+from keywatch.report.chunks import chunks
 from keywatch.report.count import count_everything
 from keywatch.report.engine import speaking_of
 from keywatch.report.migrate import migrate
@@ -22,8 +22,6 @@ from keywatch.report.schema import account_runs, accounts, keys, runs, seconds
 from keywatch.report.upsert import upsert
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 ROWS_AT_ONCE: Final = 5_000
 ACCOUNTS_AT_ONCE: Final = 500
@@ -61,8 +59,10 @@ def write_run(engine: Engine, run: RunOutcome, records: Iterable[bytes]) -> None
 
 def _write_keys(connection: Connection, rows: Iterator[dict[str, Any]]) -> None:
     progress, count = Progress(log, "Stored"), 0
-    for some in _chunks(rows, ROWS_AT_ONCE):
-        upsert(connection, keys, some, key=["key_id"], since="last_seen", smallest=["first_seen"])
+    for some in chunks(rows, ROWS_AT_ONCE):
+        upsert(
+            connection, keys, some, key=["key_id"], since="last_seen", smallest=["first_seen"], largest=["last_active"]
+        )
         count += len(some)
         progress.tick(keys=count)
 
@@ -73,7 +73,7 @@ def _mark_deleted(connection: Connection, run: RunOutcome, listed_at: int, newes
     Whatever a run saw, it saw after it had listed its accounts.
     """
     connection.execute(keys.update().where(keys.c.deleted > 0, keys.c.last_seen >= keys.c.deleted).values(deleted=0))
-    for some in _chunks((each.id for each in run.accounts if each.status == "ok"), ACCOUNTS_AT_ONCE):
+    for some in chunks((each.id for each in run.accounts if each.status == "ok"), ACCOUNTS_AT_ONCE):
         unmarked = (keys.c.deleted == 0) | (keys.c.deleted > listed_at)
         gone = keys.c.account_id.in_(some) & (keys.c.last_seen < listed_at) & unmarked
         connection.execute(keys.update().where(gone).values(deleted=listed_at))
@@ -89,7 +89,7 @@ def _mark_deleted_since(connection: Connection, run: RunOutcome) -> None:
         .where(account_runs.c.status == "ok")
         .scalar_subquery()
     )
-    for some in _chunks((each.id for each in run.accounts), ACCOUNTS_AT_ONCE):
+    for some in chunks((each.id for each in run.accounts), ACCOUNTS_AT_ONCE):
         gone = keys.c.account_id.in_(some) & (keys.c.deleted == 0)
         connection.execute(keys.update().where(gone).values(deleted=func.coalesce(later, 0)))
 
@@ -97,7 +97,7 @@ def _mark_deleted_since(connection: Connection, run: RunOutcome) -> None:
 def _write_accounts(connection: Connection, run: RunOutcome, listed_at: int) -> None:
     of_this = account_runs.c.run_id == run.run_id
     connection.execute(account_runs.delete().where(of_this, account_runs.c.listed_at != listed_at))
-    for some in _chunks(run.accounts, ROWS_AT_ONCE):
+    for some in chunks(run.accounts, ROWS_AT_ONCE):
         ends = [
             {
                 "account_id": each.id,
@@ -148,9 +148,3 @@ def _forget(connection: Connection, now: int) -> None:
 
 def _seconds(span: timedelta) -> int:
     return int(span.total_seconds())
-
-
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while some := list(islice(iterator, size)):
-        yield some

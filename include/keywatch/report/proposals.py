@@ -1,0 +1,195 @@
+"""The proposals to deactivate keys: which one is open, what was decided, and what became of each key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, Engine, Row, select
+
+from keywatch.access_keys.proposal import Proposal, ProposedKey
+from keywatch.report.engine import speaking_of
+from keywatch.report.migrate import migrate
+from keywatch.report.schema import deactivations, known_moment, moment, proposals, seconds
+
+State = Literal["open", "approved", "rejected", "timed_out", "superseded", "altered", "refused"]
+"""`refused`: an approval that does not count."""
+
+OPEN: Final = "open"
+
+Result = Literal["deactivated", "would_deactivate", "refused", "failed", "not_attempted"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalState:
+    """What is known of a proposal. Moments are UTC.
+
+    Attributes:
+        sha256: Of its file.
+        run_id: The run that made it.
+        created: When.
+        dry_run: Whether an approval changes nothing.
+        keys: How many keys it is about.
+        state: What was decided, or that nothing was yet.
+        decided_by: Who decided, by name; None if nobody did.
+        decided_by_id: The same, by id in Airflow's auth manager.
+        decided: When.
+    """
+
+    sha256: str
+    run_id: str
+    created: datetime
+    dry_run: bool
+    keys: int
+    state: State
+    decided_by: str | None
+    decided_by_id: str | None
+    decided: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyResult:
+    """What became of one proposed key.
+
+    Attributes:
+        key_id: The key.
+        result: How it ended; None if nothing was tried yet.
+        reason: Why it did not end as approved.
+        ended: When, UTC.
+    """
+
+    key_id: str
+    result: Result | None
+    reason: str | None
+    ended: datetime | None
+
+
+class Proposals:
+    """The proposals in the store. Every method raises as follows.
+
+    Args:
+        engine: For writing.
+
+    Raises:
+        StoreSchemaError: The store is a later version's.
+        StoreUnavailableError: It cannot be written; nothing is changed then.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def supersede(self) -> int:
+        """Close whatever is open, for a newer run has looked at the keys; return how many were closed."""
+        with speaking_of(self._engine):
+            migrate(self._engine)
+            with self._engine.begin() as connection:
+                return _supersede(connection)
+
+    def open(self, proposal: Proposal, sha256: str) -> None:
+        """Open a proposal, in place of whatever is open."""
+        row = {
+            "sha256": sha256,
+            "run_id": proposal.run_id,
+            "created": seconds(proposal.created),
+            "expires": seconds(proposal.expires),
+            "dry_run": proposal.dry_run,
+            "keys": len(proposal.keys),
+            "state": OPEN,
+        }
+        with speaking_of(self._engine):
+            migrate(self._engine)
+            with self._engine.begin() as connection:
+                _supersede(connection)
+                connection.execute(proposals.insert().values(row))
+                connection.execute(deactivations.insert(), [_row(key, sha256) for key in proposal.keys])
+
+    def decide(
+        self,
+        sha256: str,
+        state: State,
+        now: datetime,
+        user_id: str | None = None,
+        user_name: str | None = None,
+    ) -> ProposalState | None:
+        """Close an open proposal; one that is closed stays as it is.
+
+        Args:
+            sha256: The proposal.
+            state: What was decided.
+            now: UTC.
+            user_id: Who decided.
+            user_name: The same.
+
+        Returns:
+            How it is now; None if there is none.
+        """
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            chosen = (proposals.c.sha256 == sha256) & (proposals.c.state == OPEN)
+            decision = {"state": state, "decided_by_id": user_id, "decided_by": user_name, "decided": seconds(now)}
+            connection.execute(proposals.update().where(chosen).values(decision))
+            return read_proposal_state(connection, sha256)
+
+    def state(self, sha256: str) -> ProposalState | None:
+        """Return what is known of a proposal; None if there is none."""
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            return read_proposal_state(connection, sha256)
+
+    def attempting(self, sha256: str, key_id: str, now: datetime) -> bool:
+        """Note that AWS is about to be asked to deactivate a key; tell whether that was noted before."""
+        of_key = (deactivations.c.sha256 == sha256) & (deactivations.c.key_id == key_id)
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            before = connection.scalar(select(deactivations.c.attempted).where(of_key))
+            connection.execute(deactivations.update().where(of_key).values(attempted=before or seconds(now)))
+            return bool(before)
+
+    def end(self, sha256: str, key_id: str, result: Result, reason: str | None, now: datetime) -> None:
+        """Note what became of a key."""
+        of_key = (deactivations.c.sha256 == sha256) & (deactivations.c.key_id == key_id)
+        ended = {"result": result, "reason": reason, "ended": seconds(now)}
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            connection.execute(deactivations.update().where(of_key).values(ended))
+
+    def results(self, sha256: str) -> dict[str, KeyResult]:
+        """Return what became of each key of a proposal, by KeyId."""
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            rows = connection.execute(select(deactivations).where(deactivations.c.sha256 == sha256))
+            return {row.key_id: KeyResult(row.key_id, row.result, row.reason, moment(row.ended)) for row in rows}
+
+
+def _supersede(connection: Connection) -> int:
+    return connection.execute(proposals.update().where(proposals.c.state == OPEN).values(state="superseded")).rowcount
+
+
+def _row(key: ProposedKey, sha256: str) -> dict[str, Any]:
+    return {
+        "sha256": sha256,
+        "key_id": key.key_id,
+        "account_id": key.account_id,
+        "user_name": key.user_name,
+        "user_arn": key.user_arn,
+        "access_key_id": key.access_key_id,
+        "rule": key.rule.id,
+        "found": key.reason,
+    }
+
+
+def read_proposal_state(connection: Connection, sha256: str) -> ProposalState | None:
+    """Return what is known of a proposal; None if there is none."""
+    row = connection.execute(select(proposals).where(proposals.c.sha256 == sha256)).first()
+    return proposal_state(row) if row else None
+
+
+def proposal_state(row: Row[Any]) -> ProposalState:
+    """Read a row of table `proposal`."""
+    return ProposalState(
+        sha256=row.sha256,
+        run_id=row.run_id,
+        created=known_moment(row.created),
+        dry_run=row.dry_run,
+        keys=row._mapping["keys"],  # noqa: SLF001 - public, named so that no column collides
+        state=row.state,
+        decided_by=row.decided_by,
+        decided_by_id=row.decided_by_id,
+        decided=moment(row.decided),
+    )
