@@ -10,9 +10,10 @@ in signed chunks. `publish` runs whatever happened before: it writes the audit r
 `verdict` fails the run if anything is missing.
 
 **Before the first run.** An `aws` connection, best without an access key (`docs/aws-setup.md`), whose identity may
-`iam:GetAccountSummary`, `iam:ListUsers`, `iam:ListAccessKeys` and `iam:GetAccessKeyLastUsed`; for lookup `report` also
-`iam:GenerateCredentialReport` and `iam:GetCredentialReport`; for other accounts `sts:AssumeRole` on the role given; for
-a whole organisation `organizations:ListAccounts`. And a destination connection; press *Test* on it.
+`iam:GetAccountSummary`, `iam:ListUsers`, `iam:ListAccessKeys` and `iam:GetAccessKeyLastUsed`; for lookup `report`
+also `iam:GenerateCredentialReport` and `iam:GetCredentialReport`; for other accounts `sts:AssumeRole` on the role
+given; for a whole organisation `organizations:ListAccounts`; with an owner tag `iam:ListUserTags`. And a destination
+connection; press *Test* on it.
 
 **Who is told.** `[keywatch] notifier` in Airflow's configuration, once for a run that fails, and when a run is not done
 `[keywatch] report_deadline_hours` after it was queued (`docs/monitoring.md`).
@@ -32,13 +33,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, dag, task, task_group
+from airflow.sdk import dag, task, task_group
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from keywatch_airflow.alerts import report_deadline, report_failed
+from keywatch_airflow.assets import access_keys
 from keywatch_airflow.report_params import report_params
-
-access_keys = Asset("access_keys", uri="x-keywatch://access_keys")
 
 NO_USE_IN_RETRYING = ExceptionRetryPolicy(
     [RetryRule("keywatch.errors.PermanentError", RetryAction.FAIL, reason="a retry cannot help")]

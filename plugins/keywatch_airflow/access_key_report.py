@@ -25,6 +25,7 @@ from keywatch.pipeline.tables import TableName
 from keywatch.pipeline.transform import transform_batch
 from keywatch_airflow.destinations import destination_hook, get_destination
 from keywatch_airflow.mapped import results_of
+from keywatch_airflow.policy import owners_of_accounts
 from keywatch_airflow.report_params import ReportParams
 from keywatch_airflow.report_store import report_store_url, report_writer
 from keywatch_airflow.settings import staging, staging_retention
@@ -52,7 +53,7 @@ def list_accounts(params: ReportParams, run_id: str) -> list[Batch]:
             f"{wanted} accounts make more batches than Airflow maps ({most}): give a `batch_size` of at least "
             f"{math.ceil(wanted / most)}."
         )
-    return list_batches(selection, _run(run_id), datetime.now(UTC), size)
+    return list_batches(selection, _run(run_id), datetime.now(UTC), size, owners_of_accounts())
 
 
 def extract(batch: Batch, params: ReportParams, run_id: str, *, last_try: bool) -> ExtractedBatch:
@@ -69,6 +70,7 @@ def extract(batch: Batch, params: ReportParams, run_id: str, *, last_try: bool) 
         oldest_report=timedelta(hours=params["oldest_report_hours"]),
         concurrency=params["concurrency"],
         accounts_at_once=params["accounts_at_once"],
+        owner_tag=params["owner_tag"],
     )
     aws.own()  # here, since credentials that AWS refuses are no matter of one account
     return extract_batch(batch, _run(run_id).batch(batch["number"]), aws.connect, reading, last_try=last_try)

@@ -25,12 +25,13 @@ class Notice:
     """One notification.
 
     Attributes:
-        event: `failed` or `late`.
+        event: `failed`, `late` or `findings`.
         dag_id: The DAG.
         run_id: Its run.
         url: The run in Airflow's UI; a path alone if `[api] base_url` is not set.
         title: One line.
         text: All there is to say, in lines; names of accounts in it are whatever people have called them.
+        owner: Of findings, the owner whom it is for; empty if it is for nobody in particular.
     """
 
     event: str
@@ -39,6 +40,7 @@ class Notice:
     url: str
     title: str
     text: str
+    owner: str = ""
 
 
 def failure(context: Mapping[str, Any]) -> Notice:
@@ -61,7 +63,7 @@ def failure_of_task(context: Mapping[str, Any]) -> Notice:
 
 def _failure(context: Mapping[str, Any], why: str) -> Notice:
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
-    url = _url(dag_id, run_id)
+    url = url_of_run(dag_id, run_id)
     return Notice(
         "failed", dag_id, run_id, url, f"{dag_id} failed: run {run_id}", f"{why}\n\nRun {run_id} of DAG {dag_id}: {url}"
     )
@@ -81,7 +83,7 @@ def lateness(context: Mapping[str, Any], now: datetime | None = None) -> Notice 
         return None
     due, queued = _time(context["deadline"]["deadline_time"]), _time(run["queued_at"])
     late = (now or datetime.now(UTC)) - due
-    url = _url(dag_id, run_id)
+    url = url_of_run(dag_id, run_id)
     text = (
         f"Run {run_id} of DAG {dag_id} is not done: its state is {state}. It was queued on {queued:%Y-%m-%d %H:%M:%S} "
         f"UTC and due by {due:%Y-%m-%d %H:%M:%S} UTC, {late.total_seconds() / 60:.1f} minutes ago.\n\n"
@@ -105,7 +107,8 @@ def _verdict(context: Mapping[str, Any]) -> str:
         return str(error)
 
 
-def _url(dag_id: str, run_id: str) -> str:
+def url_of_run(dag_id: str, run_id: str) -> str:
+    """Return the address of a run in Airflow's UI; a path alone if `[api] base_url` is not set."""
     base = conf.get("api", "base_url", fallback="") or ""
     return f"{base.rstrip('/')}/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}"
 

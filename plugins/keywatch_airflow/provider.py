@@ -45,6 +45,27 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "{AIRFLOW_HOME}/keywatch_report.db",
                     },
+                    "policy": {
+                        "description": (
+                            "The policy's file, YAML: rules, exceptions, owners by pattern, who is told, who may "
+                            "approve. A path that every worker reaches, or an ObjectStoragePath. Empty: the one that "
+                            "comes with Keywatch."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/opt/airflow/policy.yaml",
+                        "default": "",
+                    },
+                    "owners": {
+                        "description": (
+                            "The table of owners that DAG access_key_owners imports, CSV: account,user,owner. A path "
+                            "that every worker reaches, or an ObjectStoragePath."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@security/owners.csv",
+                        "default": "",
+                    },
                     "notifier": {
                         "description": "Who is told of what needs somebody: the class of an Airflow notifier.",
                         "version_added": "0.1.0",

@@ -21,6 +21,7 @@ class ReportParams(TypedDict):
     copy_conn_id: str | None
     lookup: Literal["exact", "report"]
     oldest_report_hours: int
+    owner_tag: str | None
     chunk_limit: int | None
     concurrency: int
     accounts_at_once: int
@@ -103,6 +104,14 @@ def _form() -> dict[str, Param]:
             maximum=168,
             title="Oldest report (hours)",
             description="With lookup report: an older one is made anew. IAM makes one every 4 hours at most.",
+        ),
+        "owner_tag": Param(
+            None,
+            type=["null", "string"],
+            maxLength=128,
+            title="Owner tag",
+            description="The tag of IAM users that names who answers for their keys; takes one more call for each user "
+            "who has a key. Empty: no tag is read.",
         ),
         "chunk_limit": Param(
             None,

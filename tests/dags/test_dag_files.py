@@ -22,7 +22,10 @@ HEAVY = frozenset(
 )
 
 FORMS = frozenset(
-    {f"keywatch_airflow{module}" for module in ("", ".stats", ".report_params", ".alerts")},
+    {
+        f"keywatch_airflow{module}"
+        for module in ("", ".stats", ".assets", ".report_params", ".findings_params", ".alerts", ".approval")
+    },
 )
 """The modules of the plugin that a DAG file may import when it is parsed: they import no more than Airflow's SDK."""
 

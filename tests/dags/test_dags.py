@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import TriggerRule
+from airflow.sdk import AssetAll, TriggerRule
 from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.definitions.timetables.assets import AssetTriggeredTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
 from keywatch.errors import (
@@ -18,6 +19,7 @@ from keywatch.errors import (
     IncompleteReportError,
     UnreachableError,
 )
+from keywatch_airflow.approval import ProposalApprovalOperator
 from tests.dags.dag_bag import DAG_FILES
 
 if TYPE_CHECKING:
@@ -25,6 +27,16 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 EDGES = {
+    "access_key_findings": {
+        "find": {"load", "notify", "propose"},
+        "load": set[str](),
+        "notify": set[str](),
+        "propose": {"approve", "deactivate", "record"},
+        "approve": {"deactivate", "record"},
+        "deactivate": {"record"},
+        "record": set[str](),
+    },
+    "access_key_owners": {"take": set[str]()},
     "access_key_report": {
         "list_accounts": {"audit.extract", "publish"},
         "audit.extract": {"audit.transform"},
@@ -105,10 +117,10 @@ def test_dag_is_tagged_and_owned(dag_bag: DagBag, dag_id: str) -> None:
 
 @every_dag
 def test_dag_does_not_catch_up_or_overlap(dag_bag: DagBag, dag_id: str) -> None:
-    """Only now can be read, once at a time, from a fixed day on."""
+    """Only now can be read, once at a time, from a fixed day on; a request that waits is closed by the next run."""
     dag = dag_of(dag_bag, dag_id)
 
-    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert (dag.catchup, dag.max_active_runs) == (False, 2 if dag_id == "access_key_findings" else 1)
     assert dag.start_date is not None
     assert dag.start_date.utcoffset() is not None
 
@@ -202,6 +214,31 @@ def test_verdict_is_final_and_its_process_is_not(dag_bag: DagBag, dag_id: str, e
     assert task.retries == dag.get_task("publish").retries
     assert task.retry_policy is not None
     assert task.retry_policy.evaluate(error, 1, 3).action is RetryAction.FAIL
+
+
+def test_access_key_findings_follow_the_report(dag_bag: DagBag) -> None:
+    """Each report that is published, and nothing else, starts the findings."""
+    report, findings = (dag_of(dag_bag, dag_id) for dag_id in ("access_key_report", "access_key_findings"))
+
+    assert isinstance(findings.timetable, AssetTriggeredTimetable)
+    assert findings.timetable.asset_condition == AssetAll(*report.get_task("publish").outlets)
+
+
+def test_access_key_findings_ask_once_and_reject_without_an_answer(dag_bag: DagBag) -> None:
+    """A request is made once, waits for less than a day, and counts as rejected if nobody answers."""
+    approve = dag_of(dag_bag, "access_key_findings").get_task("approve")
+
+    assert isinstance(approve, ProposalApprovalOperator)
+    assert (approve.retries, approve.defaults, approve.response_timeout) == (0, ["Reject"], timedelta(hours=20))
+    assert approve.assigned_users is None
+
+
+def test_access_key_findings_always_record(dag_bag: DagBag) -> None:
+    """What was decided is recorded whatever happened before; everything else runs only after success."""
+    rules = {task.task_id: task.trigger_rule for task in dag_of(dag_bag, "access_key_findings").tasks}
+
+    assert {name for name, rule in rules.items() if rule != TriggerRule.ALL_SUCCESS} == {"record"}
+    assert rules["record"] == TriggerRule.ALL_DONE
 
 
 def test_certificate_watch_always_publishes_and_judges(dag_bag: DagBag) -> None:

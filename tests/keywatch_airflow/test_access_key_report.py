@@ -48,6 +48,7 @@ def params(
         copy_conn_id=None,
         lookup="exact",
         oldest_report_hours=4,
+        owner_tag=None,
         chunk_limit=None,
         concurrency=8,
         accounts_at_once=2,

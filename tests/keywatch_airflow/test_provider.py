@@ -102,7 +102,8 @@ def test_data_collector_form_has_a_widget_per_extra() -> None:
     ours = {name: widget for name, widget in widgets.items() if "azure_data_collector" in name}
     expected = {
         *("key_secret", "vault_identity", "vault_identity_client_id"),
-        *("log_type", "audit_log_type", "certificate_log_type", "cloud", "transport", "lab"),
+        *("log_type", "audit_log_type", "finding_log_type", "deactivation_log_type", "certificate_log_type"),
+        *("cloud", "transport", "lab"),
     }
     assert {f"extra__azure_data_collector__{name}" for name in expected} == set(ours)
     assert all(widget.field["description"] and widget.field["schema"]["title"] for widget in ours.values())
@@ -131,6 +132,6 @@ def test_settings_are_all_described() -> None:
 
     assert set(options) == {
         *("staging", "staging_retention_days", "notifier", "notifier_arguments"),
-        *("report_database", "report_deadline_hours", "allow_lab"),
+        *("policy", "owners", "report_database", "report_deadline_hours", "allow_lab"),
     }
     assert all(option["description"] and option["type"] and option["version_added"] for option in options.values())

@@ -1,0 +1,152 @@
+"""The steps of DAG `access_key_findings`: connections and parameters in, the library's steps called."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from keywatch.access_keys.record import stable_id
+from keywatch.errors import SupersededProposalError
+from keywatch.log_analytics.destination import Destination
+from keywatch.pipeline.deactivate import Deactivation, deactivate_approved
+from keywatch.pipeline.find import Found, load_findings
+from keywatch.pipeline.find import find as find_findings
+from keywatch.pipeline.folders import RunFolder, remove_expired_runs
+from keywatch.pipeline.propose import ProposalRequest
+from keywatch.pipeline.propose import propose as propose_keys
+from keywatch.pipeline.record_deactivations import record_decision
+from keywatch.pipeline.tables import TableName
+from keywatch.report.proposals import Proposals, Result
+from keywatch.staging import list_folder, make_folder, mark
+from keywatch_airflow.approval import answer_of
+from keywatch_airflow.destinations import get_destination
+from keywatch_airflow.findings_notice import notices
+from keywatch_airflow.findings_params import FindingsParams
+from keywatch_airflow.notify import ConfiguredNotifier
+from keywatch_airflow.policy import configured_policy
+from keywatch_airflow.report_store import report_reader, report_writer
+from keywatch_airflow.settings import staging, staging_retention
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.definitions.context import Context
+
+log = logging.getLogger(__name__)
+
+DAG_ID = "access_key_findings"
+
+
+def find(run_id: str) -> Found:
+    """Look at every key by the policy, and stage what there is to deliver.
+
+    Raises:
+        PolicyError: The policy is not usable.
+        KeywatchError: As `keywatch.pipeline.find.find`.
+    """
+    run, now = _run(run_id), datetime.now(UTC)
+    found = find_findings(report_writer(), configured_policy(), run, now)
+    remove_expired_runs(run, staging_retention(), now)
+    return found
+
+
+def load(found: Found, params: FindingsParams, run_id: str) -> int:
+    """Deliver the findings.
+
+    Raises:
+        KeywatchError: As `keywatch.pipeline.find.load_findings`.
+    """
+    return load_findings(found, _run(run_id), _destinations(params, "findings"))
+
+
+def notify(context: Mapping[str, Any], run_id: str) -> int:
+    """Tell of findings that are new, as the policy says; what a try has told of, the next one does not.
+
+    Returns:
+        How many notices were sent, in this try or before.
+
+    Raises:
+        PolicyError: The policy is not usable.
+        KeywatchError: The store or staging cannot be read.
+        Exception: Whatever the notifier raises.
+    """
+    run = _run(run_id)
+    folder = run.folder / "notified"
+    make_folder(folder)
+    told, count = {path.name for path in list_folder(folder)}, 0
+    for notice in notices(report_reader().new_findings(run.run_id), configured_policy().notify, DAG_ID, run_id):
+        name = stable_id("n", notice.owner)
+        if name not in told:
+            ConfiguredNotifier()(cast("Context", {**context, "keywatch": notice}))
+            mark(folder / name)
+        count += 1
+    return count
+
+
+def propose(run_id: str) -> ProposalRequest:
+    """Freeze what the policy proposes for deactivation.
+
+    Raises:
+        AirflowSkipException: Nothing is proposed.
+        PolicyError: The policy is not usable.
+        KeywatchError: As `keywatch.pipeline.propose.propose`.
+    """
+    request = propose_keys(report_writer(), configured_policy(), _run(run_id), datetime.now(UTC))
+    if request is None:
+        raise AirflowSkipException("No key is proposed for deactivation, so nobody is asked.")
+    return request
+
+
+def deactivate(
+    request: ProposalRequest, said: Mapping[str, Any], params: FindingsParams, run_id: str, *, last_try: bool
+) -> dict[Result, int]:
+    """Deactivate what was approved, key by key.
+
+    Raises:
+        AirflowSkipException: A newer run has superseded the proposal, so nothing was done.
+        KeywatchError: As `keywatch.pipeline.deactivate.deactivate_approved`.
+    """
+    from keywatch_airflow.aws import AwsAccounts
+
+    answer = answer_of(said) or {"approved": False, "user_id": None, "user_name": None}
+    aws = AwsAccounts(params["deactivation_conn_id"], params["deactivation_role_name"], 1)
+    by = Deactivation(Proposals(report_writer()), aws.connect, lambda: datetime.now(UTC), last_try=last_try)
+    try:
+        return deactivate_approved(request["sha256"], answer, _run(run_id), by)
+    except SupersededProposalError as error:
+        raise AirflowSkipException(str(error)) from error
+
+
+def record(
+    request: ProposalRequest | None, said: Mapping[str, Any] | None, params: FindingsParams, run_id: str
+) -> dict[str, int]:
+    """Say what was decided, and what became of each key.
+
+    Raises:
+        AirflowSkipException: Nobody was asked.
+        KeywatchError: As `keywatch.pipeline.record_deactivations.record_decision`.
+    """
+    if request is None:
+        raise AirflowSkipException("Nobody was asked, so there is nothing to record.")
+    return record_decision(
+        request["sha256"],
+        answer_of(said),
+        _run(run_id),
+        report_writer(),
+        _destinations(params, "deactivations"),
+        now=datetime.now(UTC),
+    )
+
+
+def _destinations(params: FindingsParams, table: TableName) -> list[Destination]:
+    """Return the tables of a run's destination and of its copy, if it has one."""
+    conn_ids = [params["destination_conn_id"], params["copy_conn_id"]]
+    return [get_destination(conn_id, table) for conn_id in conn_ids if conn_id]
+
+
+def _run(run_id: str) -> RunFolder[ObjectStoragePath]:
+    """Return the run's folder; other DAGs' runs may have the same id."""
+    return RunFolder(staging(), f"{DAG_ID}/{run_id}")

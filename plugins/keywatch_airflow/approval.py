@@ -1,0 +1,87 @@
+"""Asks a person whether keys may be deactivated: Airflow's approval, closed as soon as a newer run proposes anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.timezone import utcnow
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from keywatch.pipeline.deactivate import Answer
+
+RESPONSE_TIMEOUT: Final = timedelta(hours=20)
+"""How long a request waits for a person: less than a day, so that each day's report has its own."""
+
+GRACE: Final = timedelta(hours=1)
+"""How much longer than its response a request may take, should no triggerer run that closes it."""
+
+
+class ProposalApprovalOperator(ApprovalOperator):
+    """Shows the proposal that an earlier task has frozen to the users whom the policy names, and waits for one of them.
+
+    Who may answer is known only when the policy has been read, so it is not an argument here. Without an answer in time
+    it counts as rejected; it is never asked again by a retry. A request that a newer run supersedes is closed likewise.
+
+    Args:
+        proposed_by: The task that returned a `keywatch.pipeline.propose.ProposalRequest`.
+        response_timeout: How long to wait.
+        arguments: Of `ApprovalOperator`.
+    """
+
+    def __init__(self, *, proposed_by: str, response_timeout: timedelta, **arguments: Any) -> None:  # noqa: ANN401 - Airflow's
+        super().__init__(
+            subject=f"{{{{ ti.xcom_pull(task_ids='{proposed_by}')['subject'] }}}}",
+            body=f"{{{{ ti.xcom_pull(task_ids='{proposed_by}')['body'] }}}}",
+            defaults=self.REJECT,
+            response_timeout=response_timeout,
+            **{"retries": 0, **arguments},
+        )
+        self.proposed_by = proposed_by
+
+    def execute(self, context: Context) -> None:
+        """Ask, and wait in the triggerer.
+
+        Raises:
+            AirflowFailException: Nobody may answer, so nobody is asked.
+            TaskDeferred: As Airflow has it.
+        """
+        from keywatch_airflow.approval_trigger import ApprovalTrigger
+
+        request = context["ti"].xcom_pull(task_ids=self.proposed_by)
+        self.assigned_users = request["assigned_users"]
+        if not self.assigned_users:  # Airflow would let anybody answer
+            raise AirflowFailException("The policy names nobody who may approve, so nobody is asked.")
+        try:
+            super().execute(context)
+        except TaskAwaitingInput:  # where nothing would notice a newer run
+            trigger = ApprovalTrigger(
+                proposal=request["sha256"],
+                ti_id=context["ti"].id,
+                options=self.options,
+                params={},
+                defaults=self.defaults,
+                timeout_datetime=utcnow() + (self.response_timeout or timedelta()),
+            )
+            self.defer(
+                trigger=trigger,
+                method_name="execute_complete",
+                timeout=(self.response_timeout or timedelta()) + GRACE,
+            )
+
+
+def answer_of(said: Mapping[str, Any] | None) -> Answer | None:
+    """Read what the operator returned; None if it returned nothing."""
+    if not said:
+        return None
+    user = said.get("responded_by_user") or {}
+    return {
+        "approved": list(said["chosen_options"]) == [ApprovalOperator.APPROVE],
+        "user_id": user.get("id"),
+        "user_name": user.get("name"),
+    }
