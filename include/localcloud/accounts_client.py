@@ -36,7 +36,15 @@ class AccountsControls(ABC):
         """Create a user without access keys."""
         self._change_accounts("create_user", account=account, user=user, created_days_ago=created_days_ago)
 
-    def create_key(self, account: str, user: str, *, status: str = "Active", created_days_ago: float = 0) -> SeededKey:
+    def create_key(
+        self,
+        account: str,
+        user: str,
+        *,
+        status: str = "Active",
+        created_days_ago: float = 0,
+        access_key_id: str | None = None,
+    ) -> SeededKey:
         """Create an access key of a user, and tell the truth about it; `keys` does not know of it.
 
         Args:
@@ -44,9 +52,15 @@ class AccountsControls(ABC):
             user: has at most one key so far.
             status: Active, Inactive or Expired.
             created_days_ago: its age.
+            access_key_id: 20 characters, in which the account is encoded; None makes one up.
         """
         made = self._change_accounts(
-            "create_key", account=account, user=user, status=status, created_days_ago=created_days_ago
+            "create_key",
+            account=account,
+            user=user,
+            status=status,
+            created_days_ago=created_days_ago,
+            access_key_id=access_key_id,
         )
         return from_json(SeededKey, made)
 

@@ -1,12 +1,14 @@
-"""Airflow's REST API, asked as the one user that its simple auth manager makes."""
+"""Airflow's REST API, asked as one of the users that its simple auth manager makes."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import requests
+
+ADMIN: Final = "admin"
 
 
 class AirflowApi:
@@ -24,16 +26,21 @@ class AirflowApi:
     @property
     def password(self) -> str:
         """The password of user `admin`, which Airflow made."""
-        file = self._home / "simple_auth_manager_passwords.json.generated"
-        return str(json.loads(file.read_text(encoding="utf-8"))["admin"])
+        return self.password_of(ADMIN)
 
-    def api(self, method: str, path: str, *, base: str = "/api/v2", **options: Any) -> Any:  # noqa: ANN401 - JSON
-        """Ask Airflow's REST API, as admin, and return its JSON.
+    def password_of(self, user: str) -> str:
+        """Return the password of a user, which Airflow made."""
+        file = self._home / "simple_auth_manager_passwords.json.generated"
+        return str(json.loads(file.read_text(encoding="utf-8"))[user])
+
+    def api(self, method: str, path: str, *, base: str = "/api/v2", user: str = ADMIN, **options: Any) -> Any:  # noqa: ANN401 - JSON
+        """Ask Airflow's REST API, and return its JSON.
 
         Args:
             method: HTTP method.
             path: Below `base`.
             base: `/api/v2`, or `/ui` for what only Airflow's own pages ask.
+            user: Who asks.
             options: For `requests.request`.
 
         Raises:
@@ -41,7 +48,7 @@ class AirflowApi:
         """
         with requests.Session() as session:
             session.trust_env = False
-            login = {"username": "admin", "password": self.password}
+            login = {"username": user, "password": self.password_of(user)}
             token = session.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"]
             headers = {"Authorization": f"Bearer {token}"}
             answer = session.request(method, f"{self.url}{base}{path}", headers=headers, timeout=60, **options)

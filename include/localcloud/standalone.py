@@ -29,9 +29,12 @@ class Standalone(AirflowApi):
         env: From `airflow_environment`; the database must have been migrated.
         port: Of the API server; None for any free one.
         log: Where its output goes.
+        users: Who there is, each with a role, as the simple auth manager takes them.
     """
 
-    def __init__(self, env: Mapping[str, str], *, port: int | None = None, log: Path) -> None:
+    def __init__(
+        self, env: Mapping[str, str], *, port: int | None = None, log: Path, users: str = "admin:admin"
+    ) -> None:
         self.port = port or free_port()
         super().__init__(f"http://127.0.0.1:{self.port}", Path(env["AIRFLOW_HOME"]))
         self.log = log
@@ -42,7 +45,7 @@ class Standalone(AirflowApi):
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": users,
             # Any port may be in use by another Airflow on this machine; nobody asks these two here.
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),

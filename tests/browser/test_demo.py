@@ -18,7 +18,10 @@ from tests.browser.conftest import PHONE, Airflow, Open
 Up = Callable[..., Page]
 Keep = Callable[[Page, str], None]
 
-PAGES: Final = ("/", "/keys", "/keys?q=billing&status=Active&age=90", "/accounts", "/accounts/659264941226")
+PAGES: Final = (
+    *("/", "/keys", "/keys?q=billing&status=Active&age=90", "/accounts", "/accounts/659264941226"),
+    *("/findings", "/findings?severity=high", "/deactivations"),
+)
 DENIED: Final = "logistics-prod"
 
 
@@ -84,7 +87,7 @@ def test_list_is_searched(up: Up) -> None:
         page.keyboard.press("Enter")
 
     expect(page).to_have_url(f"{page.url.partition('/keywatch')[0]}/keywatch/keys?q=billing-deploy")
-    names = page.locator("td.col-user").all_inner_texts()
+    names = page.locator("td.col-user a").all_inner_texts()
     assert names
     assert all("billing-deploy" in name for name in names)
     expect(page.locator(".total")).to_have_text(f"{len(names)} key{'s' * (len(names) != 1)}")
@@ -122,13 +125,13 @@ def test_list_is_sorted_by_its_headings(up: Up) -> None:
     page = up("/keys?age=90")
 
     follow(page, page.locator("th.col-user a"))
-    names = page.locator("td.col-user").all_inner_texts()
+    names = page.locator("td.col-user a").all_inner_texts()
     assert len(names) == 50
     assert names == sorted(names)
     expect(page.locator("th.col-user")).to_have_attribute("aria-sort", "ascending")
     follow(page, page.locator("th.col-user a"))
 
-    names = page.locator("td.col-user").all_inner_texts()
+    names = page.locator("td.col-user a").all_inner_texts()
     assert len(names) == 50
     assert names == sorted(names, reverse=True)
     expect(page.locator("th.col-user")).to_have_attribute("aria-sort", "descending")

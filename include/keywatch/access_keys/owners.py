@@ -24,6 +24,9 @@ LARGEST: Final = 64_000_000
 SHOWN: Final = 20
 """Errors that a message lists."""
 
+SHOWN_OF_HEADING: Final = 200
+"""Characters of a first line that a message shows."""
+
 Source = Literal["table", "tag", "pattern"]
 
 
@@ -111,9 +114,8 @@ def _lines(text: str, name: str) -> Iterator[tuple[int, Owned | str]]:
     try:
         heading = [each.strip().lower() for each in next(rows, [])]
         if sorted(heading) != sorted(COLUMNS):
-            raise OwnerTableError(
-                f"The first line of {name} names {', '.join(heading) or 'nothing'}. It has to be {','.join(COLUMNS)}."
-            )
+            names = ", ".join(heading)[:SHOWN_OF_HEADING] or "nothing"
+            raise OwnerTableError(f"The first line of {name} names {names}. It has to be {','.join(COLUMNS)}.")
         places = [heading.index(each) for each in COLUMNS]
         for row in rows:
             if any(each.strip() for each in row):
@@ -130,6 +132,8 @@ def _owned(row: list[str], places: list[int]) -> Owned | str:
         return f"{account[:40]!r} is not the 12 digits of an account: format the column as text"
     if not user or not owner:
         return f"{'user' if not user else 'owner'} is empty"
+    if not user.isprintable():
+        return "the user has a character that cannot be printed"
     if not owner.isprintable() or len(owner) > LONGEST:
         return f"the owner is longer than {LONGEST} characters, or has one that cannot be printed"
     return Owned(account, user, owner)

@@ -123,9 +123,9 @@ class FindingRecord(TypedDict):
 class DeactivationRecord(TypedDict):
     """One row of `AWS_Access_Key_Deactivation_CL`: what became of one key of a proposal to deactivate.
 
-    `Decision` is `approved`, `rejected`, `timed_out`, `superseded`, `altered` or `refused`; `Result` is `deactivated`,
-    `would_deactivate` (a dry run), `refused`, `failed` or `not_attempted`. `Proposal` is the SHA-256 of the proposal's
-    file. A value that is not there is left out.
+    `Decision` is `approved`, `rejected`, `timed_out`, `superseded`, `altered`, `refused` or `failed`; `Result` is
+    `deactivated`, `would_deactivate` (a dry run), `refused`, `failed` or `not_attempted`. `Proposal` is the SHA-256 of
+    the proposal's file. A value that is not there is left out.
     """
 
     loggedDate: str

@@ -83,10 +83,14 @@ class BatchFolder(Generic[P]):
         return OwnerBook(table, [OwnerPattern.model_validate(each) for each in kept["patterns"]])
 
     def write_owners(self, owners: OwnerBook) -> None:
-        """Keep who answers for the users of the batch's accounts."""
+        """Keep who answers for the users of the accounts, if anybody is known to, in place of what was there."""
+        path = self.folder / "owners.json"
+        if not owners.table and not owners.patterns:
+            remove(path)
+            return
         table = [[account, user, owner] for (account, user), owner in owners.table.items()]
         patterns = [each.model_dump(mode="json") for each in owners.patterns]
-        write_json(self.folder / "owners.json", {"table": table, "patterns": patterns})
+        write_json(path, {"table": table, "patterns": patterns})
 
     @property
     def records(self) -> P:

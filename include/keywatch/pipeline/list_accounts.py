@@ -63,5 +63,4 @@ def list_accounts(
 
 def _keep_owners(batch: Batch, run: RunFolder[Any], owners_of: OwnersOf) -> None:
     owners = owners_of([account["id"] for account in batch["accounts"]])
-    if owners.table or owners.patterns:
-        run.batch(batch["number"]).write_owners(owners)
+    run.batch(batch["number"]).write_owners(owners)

@@ -58,7 +58,7 @@ def propose(store: Engine, policy: Policy, run: RunFolder[Any], now: datetime) -
         StagingUnavailableError: Staging cannot be written.
     """
     proposals = Proposals(store)
-    if superseded := proposals.supersede():
+    if superseded := proposals.supersede(now):
         log.info("%s earlier proposal, which nobody has answered, is superseded", superseded)
     keys, more = _keys(store, policy, run.run_id)
     if not keys:
@@ -66,7 +66,7 @@ def propose(store: Engine, policy: Policy, run: RunFolder[Any], now: datetime) -
         return None
     proposal = Proposal(
         run_id=run.run_id,
-        created=now.replace(microsecond=0),
+        created=now,
         dry_run=policy.deactivation.dry_run,
         assigned_users=policy.deactivation.assigned_users,
         keys=tuple(keys),
@@ -153,14 +153,13 @@ def _subject(proposal: Proposal) -> str:
 
 def _table_row(key: ProposedKey) -> str:
     account = f"{key.account_name} {key.account_id}" if key.account_name else key.account_id
-    cells = (f"`{key.access_key_id}`", key.user_name, account, key.owner or "nobody", key.reason)
-    return f"| {' | '.join(_cell(each) for each in cells)} |"
+    cells = (key.user_name, account, key.owner or "nobody", key.reason)
+    return f"| `{key.access_key_id}` | {' | '.join(_cell(each) for each in cells)} |"
 
 
 def _cell(text: str) -> str:
     """Keep what others have named from being Markdown, and from leaving its cell."""
-    kept = text if text.startswith("`") else "".join(f"\\{each}" if each in MARKDOWN else each for each in text)
-    return kept.replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+    return "".join(f"\\{each}" if each in MARKDOWN else each for each in " ".join(text.splitlines()))
 
 
-MARKDOWN: Final = frozenset("\\`*_{}[]<>#!~&")
+MARKDOWN: Final = frozenset("\\`*_{}[]<>#!~&|")

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 NAMED: Final = 20
 """Keys that an error names."""
 
+WRONG: Final = {
+    "altered": "the proposal's file was altered after it was shown. See the log of task deactivate.",
+    "refused": "the approval does not count. See the log of task deactivate.",
+    "failed": "the request failed before it was answered. See the log of task approve; the next report asks again.",
+}
+"""What a proposal may end in that needs somebody."""
+
 DONE: Final = ("deactivated", "would_deactivate", "refused")
 
 
@@ -41,7 +48,7 @@ def record_decision(
 
     Args:
         sha256: The proposal.
-        answer: What was answered; None if there was no answer, such as of a request that was superseded.
+        answer: What was answered, by a person or, without one, by the request's default; None if it failed before.
         run: The run's folder.
         store: The report store, for writing.
         destinations: The tables of deactivations; none is fine.
@@ -51,7 +58,8 @@ def record_decision(
         How many keys ended how.
 
     Raises:
-        DeactivationsFailedError: Keys that were approved could not be deactivated; the message names them.
+        DeactivationsFailedError: Keys that were approved could not be deactivated; the message names them. Or nothing
+            was tried, since the request failed, or the approval does not count.
         StoreUnavailableError: The store cannot be written.
         KeywatchError: The rows could not be delivered.
     """
@@ -69,7 +77,9 @@ def record_decision(
 
 def _decision(answer: Answer | None) -> State:
     """Say how a proposal that is still open was decided; that a newer run closed it is in the store already."""
-    if answer is None or not answer["user_id"]:
+    if answer is None:
+        return "failed"
+    if not answer["user_id"]:
         return "timed_out"
     return "refused" if answer["approved"] else "rejected"
 
@@ -129,7 +139,10 @@ def _deliver(
 
 
 def _check(rows: Sequence[DeactivationRow]) -> None:
-    """Fail if anything was approved, and not done."""
+    """Fail if anything was approved, and not done, or if something went wrong before."""
+    state = rows[0].proposal.state if rows else "open"
+    if state in WRONG:
+        raise DeactivationsFailedError(f"Nothing was deactivated: {WRONG[state]}")
     missed = [row for row in rows if row.proposal.state == "approved" and _result(row) not in DONE]
     if not missed:
         return

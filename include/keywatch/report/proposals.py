@@ -13,8 +13,8 @@ from keywatch.report.engine import speaking_of
 from keywatch.report.migrate import migrate
 from keywatch.report.schema import deactivations, known_moment, moment, proposals, seconds
 
-State = Literal["open", "approved", "rejected", "timed_out", "superseded", "altered", "refused"]
-"""`refused`: an approval that does not count."""
+State = Literal["open", "approved", "rejected", "timed_out", "superseded", "altered", "refused", "failed"]
+"""`refused`: an approval that does not count; `failed`: the request ended without an answer, before its time."""
 
 OPEN: Final = "open"
 
@@ -79,12 +79,12 @@ class Proposals:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def supersede(self) -> int:
-        """Close whatever is open, for a newer run has looked at the keys; return how many were closed."""
+    def supersede(self, now: datetime) -> int:
+        """Close whatever is open, for a newer run has looked at the keys at `now`, UTC; return how many were closed."""
         with speaking_of(self._engine):
             migrate(self._engine)
             with self._engine.begin() as connection:
-                return _supersede(connection)
+                return _supersede(connection, now)
 
     def open(self, proposal: Proposal, sha256: str) -> None:
         """Open a proposal, in place of whatever is open."""
@@ -100,7 +100,7 @@ class Proposals:
         with speaking_of(self._engine):
             migrate(self._engine)
             with self._engine.begin() as connection:
-                _supersede(connection)
+                _supersede(connection, proposal.created)
                 connection.execute(proposals.insert().values(row))
                 connection.execute(deactivations.insert(), [_row(key, sha256) for key in proposal.keys])
 
@@ -157,8 +157,9 @@ class Proposals:
             return {row.key_id: KeyResult(row.key_id, row.result, row.reason, moment(row.ended)) for row in rows}
 
 
-def _supersede(connection: Connection) -> int:
-    return connection.execute(proposals.update().where(proposals.c.state == OPEN).values(state="superseded")).rowcount
+def _supersede(connection: Connection, now: datetime) -> int:
+    superseded = {"state": "superseded", "decided": seconds(now)}
+    return connection.execute(proposals.update().where(proposals.c.state == OPEN).values(superseded)).rowcount
 
 
 def _row(key: ProposedKey, sha256: str) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from keywatch.report.engine import read_for_long, speaking_of
 from keywatch.report.migrate import check_schema
 from keywatch.report.model import AccountPage, AccountRun, AccountState, Choices, KeyPage, KeyRow, Overview
 from keywatch.report.owners import read_owners
-from keywatch.report.proposals import ProposalState, read_proposal_state
+from keywatch.report.proposals import ProposalState, Result, read_proposal_state
 from keywatch.report.query import Cursor, KeyQuery
 from keywatch.report.read_accounts import read_account, read_account_runs, read_accounts
 from keywatch.report.read_deactivations import (
     DeactivationRow,
     ProposalPage,
+    count_results,
     deactivations_of,
     deactivations_of_user,
     read_proposals,
@@ -162,6 +163,11 @@ class ReportReader:
         """Return what is known of a proposal; None if there is none."""
         with self._reading() as connection:
             return read_proposal_state(connection, sha256) if connection else None
+
+    def results(self, proposed: Collection[str]) -> dict[str, dict[Result | None, int]]:
+        """Count the keys of some proposals by how they ended; None counts those of which nothing was tried."""
+        with self._reading() as connection:
+            return count_results(connection, proposed) if connection else {}
 
     def deactivations(self, sha256: str) -> tuple[DeactivationRow, ...]:
         """Return the keys of a proposal, and what became of each."""

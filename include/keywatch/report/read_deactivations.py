@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -68,6 +69,16 @@ def read_proposals(connection: Connection, page: int) -> ProposalPage:
     chosen = select(proposals).order_by(proposals.c.created.desc(), proposals.c.sha256)
     rows = connection.execute(chosen.limit(PER_PAGE).offset((number - 1) * PER_PAGE))
     return ProposalPage(tuple(proposal_state(row) for row in rows), number, pages, total)
+
+
+def count_results(connection: Connection, proposed: Collection[str]) -> dict[str, dict[Result | None, int]]:
+    """Count the keys of some proposals by how they ended; None counts those of which nothing was tried."""
+    key = deactivations.c
+    chosen = select(key.sha256, key.result, func.count().label("count")).where(key.sha256.in_(proposed))
+    found: dict[str, dict[Result | None, int]] = {}
+    for row in connection.execute(chosen.group_by(key.sha256, key.result)):
+        found.setdefault(row.sha256, {})[row.result] = row._mapping["count"]  # noqa: SLF001 - public, named so that no column collides
+    return found
 
 
 def deactivations_of(connection: Connection, sha256: str) -> tuple[DeactivationRow, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.iam.models import LIMIT_KEYS_PER_USER, AccessKeyLastUsed
 
 from localcloud.aws.clock import CLOCK
+from localcloud.aws.key_ids import account_in
 from localcloud.aws.sessions import REGION
 from localcloud.model import SeededKey, utc_text
 
@@ -35,7 +36,13 @@ def create_key(accounts: Accounts, body: Body) -> Body:
     user = accounts.iam(body["account"]).users.get(body["user"])
     if user is None or len(user.access_keys) >= LIMIT_KEYS_PER_USER:
         raise ValueError(f"Account {body['account']} has no user {body['user']} with a place for another key")
-    key = accounts.iam(body["account"]).create_access_key(user.name, status=_status(body["status"]))
+    wanted = _free_id(accounts, body["account"], body.get("access_key_id"))
+    backend = accounts.iam(body["account"])
+    key = backend.create_access_key(user.name, status=_status(body["status"]))
+    if wanted:
+        del backend.access_keys[key.access_key_id]
+        key.access_key_id = wanted
+        backend.access_keys[wanted] = key
     key.create_date = _ago(body["created_days_ago"])
     made = SeededKey(
         account=body["account"],
@@ -101,6 +108,17 @@ def _key(accounts: Accounts, access_key_id: str) -> Any:  # noqa: ANN401 - moto 
     if key is None:
         raise ValueError(f"There is no access key {access_key_id}")
     return key
+
+
+def _free_id(accounts: Accounts, account: str, access_key_id: str | None) -> str | None:
+    """See that a key may have the id that is wanted, if one is."""
+    if access_key_id is None:
+        return None
+    if not access_key_id.startswith("AKIA") or account_in(access_key_id) != account:
+        raise ValueError(f"{access_key_id} is no id of an access key of account {account}")
+    if accounts.key(access_key_id) is not None:
+        raise ValueError(f"There is an access key {access_key_id} already")
+    return access_key_id
 
 
 def _status(status: str) -> str:

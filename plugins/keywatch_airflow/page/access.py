@@ -9,6 +9,8 @@ from fastapi import Depends, Request
 
 DAG_ID: Final = "access_key_report"
 
+FINDINGS_DAG_ID: Final = "access_key_findings"
+
 
 def _remember(request: Request) -> None:
     request.state.let_in = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from keywatch.report.query import KeyQuery
+from keywatch.report.read_findings import FindingQuery
+from keywatch_airflow.page.deactivations import still_inactive
 from keywatch_airflow.page.parameters import (
     ACCOUNT_ID,
     ACCOUNT_STATUSES,
@@ -54,10 +56,11 @@ def account(request: Request, reader: Reader, account_id: str) -> Response:
     with reader.at_one_moment() as report:
         state, runs = report.account(account_id), report.account_runs(account_id)
         page = report.keys(KeyQuery(account=account_id))
+        findings = report.findings(FindingQuery(account=account_id)).total
     if state is None:
         raise unknown
     tiles = key_tiles(state.figures, account=state.id)
-    return render(request, "account.html", account=state, tiles=tiles, page=page, runs=runs)
+    return render(request, "account.html", account=state, tiles=tiles, page=page, runs=runs, findings=findings)
 
 
 @router.api_route("/users", methods=["GET", "HEAD"])
@@ -69,6 +72,8 @@ def user(request: Request, reader: Reader) -> Response:
     with reader.at_one_moment() as report:
         kept = report.keys(KeyQuery(user_arn=arn)).rows
         gone = report.keys(KeyQuery(user_arn=arn, deleted=True))
+        findings = report.findings(FindingQuery(user_arn=arn)).rows
+        proposed = report.deactivations_of_user(arn)
     found = (*kept, *gone.rows)
     if not found:
         raise NotKnownError("There is no such user", "No report has found a key of a user with this ARN.")
@@ -80,4 +85,7 @@ def user(request: Request, reader: Reader) -> Response:
         gone=gone,
         first_seen=min(key.first_seen for key in found),
         active=sum(key.status == "Active" for key in kept),
+        findings=findings,
+        proposed=proposed,
+        inactive=still_inactive(proposed, kept),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from keywatch_airflow.page import accounts, files, keys, overview
+from keywatch_airflow.page import accounts, deactivations, files, findings, keys, overview
 from keywatch_airflow.page.access import GUARDS
 from keywatch_airflow.page.headers import SafeAnswers
 from keywatch_airflow.page.problems import answer_problems
@@ -20,7 +20,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for part in (overview, keys, accounts, files):  # what matches everything comes last
+    for part in (overview, keys, accounts, findings, deactivations, files):  # what matches everything comes last
         app.include_router(part.router)
     app.add_middleware(SafeAnswers)
     answer_problems(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,11 +62,11 @@ class Heading:
 def selects(query: KeyQuery, choices: Choices) -> tuple[Select, ...]:
     """Return the filters of which one choice can be taken."""
     return (
-        _select("status", "Status", "Any", [(each, each) for each in STATUSES], query.status),
-        _select("age", "Age", "Any", _days(AGES, query.older_than, "Over"), query.older_than),
-        _select("unused", "Unused", "Any", _days(UNUSED, query.unused_for, "For"), query.unused_for),
-        _select("service", "Last used for", "Any service", _names(choices.services, query.service), query.service),
-        _select("region", "Last used in", "Any region", _names(choices.regions, query.region), query.region),
+        select_of("status", "Status", "Any", [(each, each) for each in STATUSES], query.status),
+        select_of("age", "Age", "Any", _days(AGES, query.older_than, "Over"), query.older_than),
+        select_of("unused", "Unused", "Any", _days(UNUSED, query.unused_for, "For"), query.unused_for),
+        select_of("service", "Last used for", "Any service", names_of(choices.services, query.service), query.service),
+        select_of("region", "Last used in", "Any region", names_of(choices.regions, query.region), query.region),
     )
 
 
@@ -76,6 +76,7 @@ def marks(query: KeyQuery) -> tuple[Mark, ...]:
         Mark("never", "Never used", query.never_used),
         Mark("two", "Users with two active keys", query.two_active),
         Mark("root", "Root users", query.root),
+        Mark("unowned", "No owner", query.unowned),
         Mark("deleted", "Deleted keys", query.deleted),
     )
 
@@ -94,9 +95,20 @@ def chips(query: KeyQuery) -> tuple[Chip, ...]:
         "arn": query.user_arn,
         "service": f"Last used for {query.service}",
         "region": f"Last used in {query.region}",
+        "owner": f"Owner {query.owner}",
+        "unowned": "No owner",
         "deleted": "Deleted keys",
     }
-    given = list_parameters(query)
+    return chips_of(labels, list_parameters(query))
+
+
+def chips_of(labels: Mapping[str, str | None], given: Mapping[str, str]) -> tuple[Chip, ...]:
+    """Return the filters that are set.
+
+    Args:
+        labels: What each parameter means.
+        given: The parameters of the list.
+    """
     return tuple(
         Chip(label or "", {other: value for other, value in given.items() if other != name})
         for name, label in labels.items()
@@ -132,7 +144,16 @@ def _heading(query: KeyQuery, sort: Sort, label: str) -> Heading:
     return Heading(label, now if sort == query.sort else None, given)
 
 
-def _select(name: str, label: str, none: str, choices: Iterable[tuple[str, str]], chosen: str | int | None) -> Select:
+def select_of(name: str, label: str, none: str, choices: Iterable[tuple[str, str]], chosen: str | int | None) -> Select:
+    """Return a filter of which one choice can be taken.
+
+    Args:
+        name: The parameter.
+        label: For people.
+        none: What it means that none is taken.
+        choices: Values, and what they mean.
+        chosen: The value that is taken.
+    """
     options = [Option(value, text, value == str(chosen)) for value, text in choices]
     return Select(name, label, (Option("", none, chosen is None), *options))
 
@@ -142,6 +163,7 @@ def _days(offered: tuple[int, ...], chosen: int | None, word: str) -> list[tuple
     return [(str(each), f"{word} {counted(each, 'day')}") for each in sorted(days)]
 
 
-def _names(offered: tuple[str, ...], chosen: str | None) -> list[tuple[str, str]]:
+def names_of(offered: tuple[str, ...], chosen: str | None) -> list[tuple[str, str]]:
+    """Return names as choices, the chosen one among them."""
     names = offered if chosen is None else (chosen, *offered)
     return [(each, each) for each in dict.fromkeys(names)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 from starlette.datastructures import QueryParams
 
+from keywatch.access_keys.owners import LONGEST as LONGEST_OWNER
 from keywatch.errors import BadQueryError
 from keywatch.report.model import NOT_READ
 from keywatch.report.query import (
@@ -45,7 +46,8 @@ FIRST_ORDER: Final[dict[Sort, str]] = {"age": "desc", "last_used": "asc", "user"
 
 LIST: Final = (
     *("q", "status", "age", "unused", "never", "two", "root"),
-    *("account", "arn", "service", "region", "deleted", "sort", "order"),
+    *("account", "arn", "service", "region", "owner", "unowned", "deleted"),
+    *("sort", "order"),
 )
 """What page, count and export of a list take alike."""
 
@@ -147,6 +149,8 @@ def key_query(values: QueryParams) -> tuple[KeyQuery, Cursor | None]:
         user_arn=given.arn("arn"),
         service=given.text("service", LONGEST_NAME) or None,
         region=given.text("region", LONGEST_NAME) or None,
+        owner=given.text("owner", LONGEST_OWNER) or None,
+        unowned=given.flag("unowned"),
         deleted=given.flag("deleted"),
         sort=sort,
         descending=(given.one_of("order", ORDERS) or FIRST_ORDER[sort]) == "desc",
@@ -169,13 +173,20 @@ def list_parameters(query: KeyQuery) -> dict[str, str]:
         "arn": query.user_arn,
         "service": query.service,
         "region": query.region,
+        "owner": query.owner,
+        "unowned": query.unowned,
         "deleted": query.deleted,
         "sort": query.sort if query.sort != "age" else None,
         "order": order if order != FIRST_ORDER[query.sort] else None,
     }
+    return written_parameters(written)
+
+
+def written_parameters(values: Mapping[str, str | int | None]) -> dict[str, str]:
+    """Write parameters for an address, without those that ask for nothing."""
     return {
         name: "1" if value is True else str(value)
-        for name, value in written.items()
+        for name, value in values.items()
         if value is not None and value is not False and value != ""
     }
 

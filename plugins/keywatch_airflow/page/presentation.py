@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from markupsafe import Markup
+
+from keywatch.report.proposals import Result, State
 
 STALE_AFTER: Final = timedelta(hours=36)
 """A daily report that is older has missed a day."""
@@ -21,6 +24,42 @@ STATUS_WORDS: Final = {
     "failed": "Failed",
     "skipped": "Skipped",
     "left": "No longer listed",
+}
+
+OWNER_SOURCES: Final = {
+    "table": "by the table of owners",
+    "tag": "by a tag of the user",
+    "pattern": "by a pattern of the policy",
+}
+
+STATE_WORDS: Final[dict[State, str]] = {
+    "open": "Waiting for an answer",
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "timed_out": "Timed out",
+    "superseded": "Superseded",
+    "altered": "Altered",
+    "refused": "Approval refused",
+}
+
+STATE_MEANINGS: Final[dict[State, str]] = {
+    "open": "Those whom the policy names may answer in Airflow. Until then, nothing is changed.",
+    "approved": "Each key was looked at once more before anything was changed.",
+    "rejected": "Nothing was changed.",
+    "timed_out": "Nobody answered in time, so nothing was changed. The next run proposes anew.",
+    "superseded": "A newer run has looked at the keys, so nothing was changed.",
+    "altered": "Its file was no longer the one that was asked about, so nothing was changed. See who may write to the "
+    "staging area.",
+    "refused": "The approval did not count, so nothing was changed. The log of task `deactivate` says why.",
+}
+
+RESULT_WORDS: Final[dict[Result | None, str]] = {
+    "deactivated": "Deactivated",
+    "would_deactivate": "Would be deactivated",
+    "refused": "Left unchanged",
+    "failed": "Failed",
+    "not_attempted": "Not tried",
+    None: "Not tried",
 }
 
 
@@ -90,6 +129,11 @@ def with_code(text: str) -> Markup:
     return Markup().join(  # which escapes what is no markup yet
         Markup("<code>{}</code>").format(piece) if number % 2 else piece for number, piece in enumerate(pieces)
     )
+
+
+def quoted(text: str) -> str:
+    """Write a text for a command line, where none of it is more than text."""
+    return shlex.quote(text)
 
 
 def age_range(label: str) -> str:

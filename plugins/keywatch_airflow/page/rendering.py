@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse
 from keywatch.access_keys.record import ROOT_USER
 from keywatch.report.model import ENDINGS_KEPT, KEPT, LEFT_AFTER, OLD_DAYS, READ, UNUSED_DAYS
 from keywatch_airflow.page import presentation
-from keywatch_airflow.page.access import DAG_ID
+from keywatch_airflow.page.access import DAG_ID, FINDINGS_DAG_ID
 from keywatch_airflow.page.headers import policy_with
 
 FOLDER: Final = Path(__file__).parent
@@ -89,6 +89,19 @@ class Links:
         """Return the address of the report's DAG in Airflow."""
         return f"{self._airflow}/dags/{DAG_ID}"
 
+    def findings_run(self, run_id: str) -> str:
+        """Return the address of a run of the findings' DAG in Airflow.
+
+        Args:
+            run_id: As the store has it: runs of other DAGs may have the same id, so the DAG's stands before it.
+        """
+        own = run_id.removeprefix(f"{FINDINGS_DAG_ID}/")
+        return f"{self._airflow}/dags/{FINDINGS_DAG_ID}/runs/{quote(own, safe='')}"
+
+    def findings_dag(self) -> str:
+        """Return the address of the findings' DAG in Airflow."""
+        return f"{self._airflow}/dags/{FINDINGS_DAG_ID}"
+
     def login(self) -> str:
         """Return the address where Airflow lets one sign in, and come back here."""
         return f"{self._airflow}/api/v2/auth/login?{urlencode({'next': self._address})}"
@@ -140,10 +153,15 @@ def _environment() -> Environment:
         "is_stale",
         "age_range",
         "with_code",
+        "quoted",
     )
     environment.filters.update({name: getattr(presentation, name) for name in words})
     environment.globals.update(
         status_words=presentation.STATUS_WORDS,
+        owner_sources=presentation.OWNER_SOURCES,
+        state_words=presentation.STATE_WORDS,
+        state_meanings=presentation.STATE_MEANINGS,
+        result_words=presentation.RESULT_WORDS,
         root_user=ROOT_USER,
         read=READ,
         old_days=OLD_DAYS,

@@ -31,7 +31,7 @@ FORMULA: Final = '=HYPERLINK("https://example.com","here")'
 HTML: Final = {"Accept": "text/html"}
 
 FOUND: Final = [
-    record("alice", age=400, idle=100, key="AKIA...A001"),
+    record("alice", age=400, idle=100, key="AKIA...A001", Owner="team@example.com", OwnerSource="tag"),
     record("alice", age=20, idle=1, key="AKIA...A002"),
     record("bob", TWO, age=50, key="AKIA...B001", Status="Inactive"),
     record(EVIL, age=300, idle=200, key="AKIA...E001"),

@@ -22,6 +22,9 @@ ADDRESSES = {
     "/accounts": ["/accounts"],
     "/accounts/{account_id}": [f"/accounts/{ONE}", f"/accounts/{THREE}", "/accounts/0"],
     "/users": [f"/users?arn=arn:aws:iam::{ONE}:user/alice", "/users"],
+    "/findings": ["/findings", "/findings?resolved=1", "/findings?severity=bad"],
+    "/deactivations": ["/deactivations", "/deactivations?page=x"],
+    "/deactivations/{sha256}": [f"/deactivations/{'0' * 64}", "/deactivations/0"],
     "/static/{path:path}": [
         "/static/page.css",
         "/static/vendor/chart.umd.min.js",

@@ -52,6 +52,11 @@ def rows_of(text: str) -> list[dict[str, str]]:
         (f"account={TWO}", ["AKIA...B001"]),
         (f"arn=arn:aws:iam::{ONE}:user/alice&order=asc", ["AKIA...A002", "AKIA...A001"]),
         ("service=s3&region=eu-west-1&age=300", ["AKIA...A001"]),
+        ("owner=team@example.com", ["AKIA...A001"]),
+        ("owner=TEAM@example.com", []),
+        ("unowned=1&status=Inactive", ["AKIA...B001"]),
+        ("unowned=1&q=alice", ["AKIA...A002"]),
+        ("owner=team@example.com&unowned=1", []),
         ("deleted=1", ["AKIA...G001"]),
         ("sort=last_used&two=1", ["AKIA...A001", "AKIA...A002"]),
         ("sort=last_used&two=1&order=desc", ["AKIA...A002", "AKIA...A001"]),
@@ -89,6 +94,9 @@ def test_list_export_and_total_agree(client: TestClient, query: str, wanted: lis
         (f"q={'x' * 129}", "q"),
         (f"service={'x' * 129}", "service"),
         ("region=a%00b", "region"),
+        ("owner=a%00b", "owner"),
+        (f"owner={'x' * 257}", "owner"),
+        ("unowned=no", "unowned"),
         ("cursor=x", "cursor"),
         (f"cursor={'W' * 5000}", "cursor"),
         ("cursor=WzEsMSx0cnVlXQ&sort=user", "cursor"),
@@ -106,7 +114,8 @@ def test_bad_parameter_is_named(client: TestClient, path: str, query: str, name:
 
 
 @given(
-    text=st.text(st.characters(codec="utf-8"), max_size=200), name=st.sampled_from(["q", "age", "arn", "cursor", "x"])
+    text=st.text(st.characters(codec="utf-8"), max_size=200),
+    name=st.sampled_from(["q", "age", "arn", "owner", "cursor", "x"]),
 )
 def test_any_parameter_is_read_or_refused(text: str, name: str) -> None:
     """Whatever is in an address, it is read or refused in our words."""
@@ -129,6 +138,8 @@ def test_any_parameter_is_read_or_refused(text: str, name: str) -> None:
         user_arn=st.sampled_from([None, f"arn:aws:iam::{ONE}:user/a+b"]),
         service=st.sampled_from([None, "s3"]),
         region=st.sampled_from([None, "eu-west-1"]),
+        owner=st.sampled_from([None, "team@example.com", "a b&c=d"]),
+        unowned=st.booleans(),
         deleted=st.booleans(),
         sort=st.sampled_from(SORTS),
         descending=st.booleans(),
@@ -196,6 +207,21 @@ def test_filter_can_be_taken_away(client: TestClient) -> None:
     assert 'href="/keywatch/keys?sort=user">Clear' in text
 
 
+def test_owner_of_a_list_shows_as_a_filter(client: TestClient) -> None:
+    """An owner is a filter that goes along with others and can be taken away, and so is that there is none."""
+    text = client.get("/keys?age=90&owner=team%40example.com").text
+
+    assert '<a class="chip" href="/keywatch/keys?age=90">' in text
+    assert '<span class="chip-text">Owner team@example.com</span>' in text
+    assert '<input type="hidden" name="owner" value="team@example.com">' in text
+    assert '<span class="chip-text">No owner</span>' in client.get("/keys?unowned=1").text
+
+
+def test_owner_is_below_the_user(client: TestClient) -> None:
+    """In the list, whoever answers for a key is beside its user, and nothing is where nobody is known."""
+    assert client.get("/keys").text.count('<span class="owner">team@example.com</span>') == 1
+
+
 def test_export_has_every_field(client: TestClient) -> None:
     """The export is a dated file of all that is known of a key."""
     answer = client.get("/keys.csv?q=alice&age=90")
@@ -206,6 +232,7 @@ def test_export_has_every_field(client: TestClient) -> None:
     )
     [row] = rows_of(answer.text)
     assert list(row) == [field.name for field in fields(KeyRow)]
+    assert list(row.items())[-2:] == [("owner", "team@example.com"), ("owner_source", "tag")]
     assert (row["user_name"], row["account_name"], row["age_days"], row["idle_days"]) == (
         "alice",
         "payments",

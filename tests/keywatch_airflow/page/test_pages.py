@@ -187,6 +187,8 @@ def test_run_is_linked_in_airflow(browser: Browser, store: Engine) -> None:
             "/accounts",
             f"/accounts/{ONE}",
             f"/accounts/{THREE}",
+            "/findings",
+            "/deactivations",
         ),
         *(f"/users?arn=arn:aws:iam::{ONE}:user/alice", "/keys?age=x", "/unknown"),
     ],
@@ -205,7 +207,7 @@ def test_links_hold_below_a_base_path(browser: Browser, store: Engine, path: str
             assert client.get(below).status_code == 200, link
 
 
-@pytest.mark.parametrize("path", ["/", "/keys", "/accounts", "/keys?age=90"])
+@pytest.mark.parametrize("path", ["/", "/keys", "/accounts", "/findings", "/keys?age=90"])
 def test_store_without_a_report_says_how_to_get_one(browser: Browser, path: str) -> None:
     """Before the first run, the page says what to do."""
     answer = browser().get(path)
@@ -301,7 +303,7 @@ def test_store_that_cannot_be_used_is_explained(
         raise error
 
     page.dependency_overrides[get_reader] = refuse
-    for path in ("/", "/keys", "/keys.csv", "/accounts"):
+    for path in ("/", "/keys", "/keys.csv", "/accounts", "/findings", "/deactivations"):
         answer = browser().get(path)
         assert answer.status_code == 503
         assert title in answer.text

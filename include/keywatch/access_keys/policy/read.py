@@ -88,7 +88,9 @@ def _what(error: ErrorDetails) -> str:
             said = "kind is missing"
         case "union_tag_invalid":
             said = f"there is no kind {context.get('tag')!r}; kinds: {context.get('expected_tags')}"
-        case "model_type":
+        case "tuple_type":
+            said = "a list is expected here"
+        case "model_type" | "model_attributes_type":
             said = "fields are expected here, such as version: 1"
         case "string_pattern_mismatch":
             said = IN_WORDS[context["pattern"]]

@@ -7,6 +7,7 @@ is `on`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -17,6 +18,9 @@ Path = tuple[str | int, ...]
 """Where in a document something is: names of fields, and places in lists, from 0."""
 
 PLAIN: Final = "tag:yaml.org,2002:"
+DEEPEST: Final = 50
+"""How deep lists and fields may lie in one another: far above what is needed, far below what takes long to read."""
+
 NULLS: Final = ("", "~", "null", "Null", "NULL")
 BOOLEANS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -63,19 +67,29 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
         YamlError: It is no YAML, or holds what is not read here.
     """
     try:
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise YamlError("an alias (*name) is not read here: write the value again", _line(event))
+        _refuse_odd(yaml.parse(text, yaml.SafeLoader))
         node = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise YamlError(str(error.problem or error.context), mark.line + 1 if mark else 1) from error
     except yaml.YAMLError as error:
         raise YamlError("it holds a character that YAML does not take", 1) from error
-    except RecursionError as error:
-        raise YamlError("it is nested too deeply", 1) from error
+    except YamlError:
+        raise
+    except (ValueError, OverflowError) as error:  # such as of "\UFFFFFFFF", which PyYAML takes for a character
+        raise YamlError("it holds a character or a number that is out of all bounds", 1) from error
     lines = Lines({(): 1})
     return (None if node is None else _value(node, (), lines)), lines
+
+
+def _refuse_odd(events: Iterator[yaml.Event]) -> None:
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise YamlError("an alias (*name) is not read here: write the value again", _line(event))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise YamlError("it is nested too deeply", _line(event))
 
 
 def _value(node: yaml.Node, path: Path, lines: Lines) -> Any:  # noqa: ANN401 - whatever the document holds
