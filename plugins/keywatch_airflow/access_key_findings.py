@@ -106,12 +106,14 @@ def deactivate(
     """Deactivate what was approved, key by key.
 
     Raises:
-        AirflowSkipException: A newer run has superseded the proposal, so nothing was done.
+        AirflowSkipException: It was not approved, or a newer run has superseded it, so nothing was done.
         KeywatchError: As `keywatch.pipeline.deactivate.deactivate_approved`.
     """
     from keywatch_airflow.aws import AwsAccounts
 
-    answer = answer_of(said) or {"approved": False, "user_id": None, "user_name": None}
+    answer = answer_of(said)
+    if answer is None or not answer["approved"]:
+        raise AirflowSkipException("The request was not approved, so nothing is deactivated.")
     aws = AwsAccounts(params["deactivation_conn_id"], params["deactivation_role_name"], 1)
     by = Deactivation(Proposals(report_writer()), aws.connect, lambda: datetime.now(UTC), last_try=last_try)
     try:

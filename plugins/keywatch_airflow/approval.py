@@ -1,4 +1,4 @@
-"""Asks a person whether keys may be deactivated: Airflow's approval, closed as soon as a newer run proposes anew."""
+"""Asks a person whether keys may be deactivated: Airflow's human-in-the-loop, closed when a newer run proposes anew."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from airflow.sdk.timezone import utcnow
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from keywatch.pipeline.deactivate import Answer
 
+APPROVE: Final = "Approve"
+REJECT: Final = "Reject"
+
 RESPONSE_TIMEOUT: Final = timedelta(hours=20)
 """How long a request waits for a person: less than a day, so that each day's report has its own."""
 
@@ -22,23 +25,25 @@ GRACE: Final = timedelta(hours=1)
 """How much longer than its response a request may take, should no triggerer run that closes it."""
 
 
-class ProposalApprovalOperator(ApprovalOperator):
+class ProposalApprovalOperator(HITLOperator):
     """Shows the proposal that an earlier task has frozen to the users whom the policy names, and waits for one of them.
 
     Who may answer is known only when the policy has been read, so it is not an argument here. Without an answer in time
     it counts as rejected; it is never asked again by a retry. A request that a newer run supersedes is closed likewise.
+    What follows runs whatever the answer is, and has to look at it.
 
     Args:
         proposed_by: The task that returned a `keywatch.pipeline.propose.ProposalRequest`.
         response_timeout: How long to wait.
-        arguments: Of `ApprovalOperator`.
+        arguments: Of `HITLOperator`.
     """
 
     def __init__(self, *, proposed_by: str, response_timeout: timedelta, **arguments: Any) -> None:  # noqa: ANN401 - Airflow's
         super().__init__(
             subject=f"{{{{ ti.xcom_pull(task_ids='{proposed_by}')['subject'] }}}}",
             body=f"{{{{ ti.xcom_pull(task_ids='{proposed_by}')['body'] }}}}",
-            defaults=self.REJECT,
+            options=[APPROVE, REJECT],
+            defaults=REJECT,
             response_timeout=response_timeout,
             **{"retries": 0, **arguments},
         )
@@ -81,7 +86,7 @@ def answer_of(said: Mapping[str, Any] | None) -> Answer | None:
         return None
     user = said.get("responded_by_user") or {}
     return {
-        "approved": list(said["chosen_options"]) == [ApprovalOperator.APPROVE],
+        "approved": list(said["chosen_options"]) == [APPROVE],
         "user_id": user.get("id"),
         "user_name": user.get("name"),
     }

@@ -40,16 +40,16 @@ class ApprovalTrigger(HITLTrigger):
         """Look for an answer, and, if there is none, whether one is still wanted."""
         if answered := await super()._handle_response():  # type: ignore[no-untyped-call]
             return answered  # type: ignore[no-any-return]
-        if await sync_to_async(self._is_open)():
+        if not await sync_to_async(self._is_closed)():
             return None
         log.info("The proposal %s is superseded: its request is closed", self.proposal)
         return await self._handle_timeout()  # which answers with the default, as of a request that nobody answers
 
-    def _is_open(self) -> bool:
-        """Tell whether the proposal is open; a store that cannot be read now is asked again later."""
+    def _is_closed(self) -> bool:
+        """Tell whether the proposal is no longer open; a store that cannot be read now is asked again later."""
         try:
             state = report_reader().proposal(self.proposal)
         except KeywatchError as error:
             log.warning("Whether the proposal is still open cannot be seen now: %s", error)
-            return True
-        return state is not None and state.state == "open"
+            return False
+        return state is not None and state.state != "open"
