@@ -46,8 +46,9 @@ constraints: ## Pin the newest versions that fit together into constraints.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version 3.11 --group dev --extra celery --custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
 
-generate: $(INSTALLED) ## Write the tables and the rule of include/infra from the record types, and docs/faults.md
+generate: $(INSTALLED) ## Write tables and rule of include/infra, the reference of docs/policy.md, and docs/faults.md
 	@$(BIN)/python -m keywatch.pipeline.infra include/infra
+	@$(BIN)/python -m keywatch.access_keys.policy.reference docs/policy.md include/policy.schema.json
 	@$(BIN)/python -m tests.faults
 
 demo: $(INSTALLED) ## Run the daily report for real, on the local cloud

@@ -26,7 +26,11 @@ Days = Annotated[StrictInt, Field(ge=0, le=36_500)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_000)]
 RuleId = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-AccountId = Annotated[str, BeforeValidator(_account_text), StringConstraints(strict=True, pattern=r"^[0-9]{12}$")]
+AccountId = Annotated[
+    str,
+    BeforeValidator(_account_text, json_schema_input_type=str | int),
+    StringConstraints(strict=True, pattern=r"^[0-9]{12}$"),
+]
 KeyId = Annotated[str, StringConstraints(strict=True, pattern=r"^k[A-Z2-7]{26}$")]
 
 

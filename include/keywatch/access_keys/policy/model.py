@@ -84,7 +84,7 @@ class Notify(PolicyPart):
 
 
 class AssignedUser(PolicyPart):
-    """A user of this Airflow who may approve."""
+    """A user of this Airflow who may approve; a text alone is both id and name."""
 
     id: Name = Field(description="The user's id in Airflow's auth manager.")
     name: Name = Field(description="The user's name, for the request.")
@@ -100,7 +100,9 @@ class Deactivation(PolicyPart):
     dry_run: StrictBool = Field(
         default=True, description="Whether an approval changes nothing, but shows what it would change."
     )
-    assigned_users: tuple[Annotated[AssignedUser, BeforeValidator(_user)], ...] = Field(
+    assigned_users: tuple[
+        Annotated[AssignedUser, BeforeValidator(_user, json_schema_input_type=str | AssignedUser)], ...
+    ] = Field(
         default=(),
         description="Who may approve: ids of Airflow's auth manager, or `id` and `name`. Nobody else can.",
     )
