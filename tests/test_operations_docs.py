@@ -7,8 +7,10 @@ import json
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import pytest
+from airflow.sdk.definitions.context import Context
 
 from keywatch import errors, metrics
 from keywatch_airflow.notice import Notice
@@ -119,4 +121,19 @@ def test_templates_use_what_a_notice_has() -> None:
 
     assert used
     assert used <= set(Notice.__dataclass_fields__)
-    assert named - {"failed", "late"} == set(Notice.__dataclass_fields__)
+    assert named - {"failed", "late", "findings"} == set(Notice.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("owner", "to"), [("platform@contoso.com", "platform@contoso.com"), ("", "cloud-security@contoso.com")]
+)
+def test_findings_go_to_their_owner(owner: str, to: str) -> None:
+    """The arguments that are shown for findings send what is an owner's to that owner, and the rest to one address."""
+    [arguments] = re.findall(r"<!-- to owners -->\n```json\n(.*?)```", MONITORING, re.DOTALL)
+    notifier = make_notifier("airflow.providers.smtp.notifications.smtp.SmtpNotifier", arguments)
+    notice = Notice("findings", "access_key_findings", "run", "/dags", "1 new finding", "a <user>", owner)
+
+    notifier.render_template_fields(cast("Context", {"keywatch": notice}))
+
+    rendered = {name: getattr(notifier, name) for name in json.loads(arguments)}
+    assert rendered == {"to": to, "subject": "1 new finding", "html_content": "<pre>a &lt;user&gt;</pre>"}

@@ -35,7 +35,7 @@
     │   ├── BadQueryError                a list of keys is asked for in a way that means nothing
     │   ├── StoreSchemaError             the report store has another schema than this version of Keywatch
     │   ├── IncompleteReportError        the run's verdict: accounts or records are missing
-    │   ├── DeactivationsFailedError     approved keys were refused, or could not be deactivated
+    │   ├── DeactivationsFailedError     approved keys could not be deactivated, or the approval came to nothing
     │   └── CertificateAttentionError    the watch's verdict: a certificate needs somebody
     └── TransientError                 a later try may succeed
         ├── UnreachableError             no connection, or no answer in time
@@ -273,7 +273,7 @@ class IncompleteReportError(PermanentError):
 
 
 class DeactivationsFailedError(PermanentError):
-    """Approved keys were refused, or could not be deactivated; the message names them."""
+    """Approved keys could not be deactivated, and the message names them; or the approval came to nothing."""
 
 
 class CertificateAttentionError(PermanentError):

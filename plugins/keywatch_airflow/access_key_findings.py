@@ -101,7 +101,7 @@ def propose(run_id: str) -> ProposalRequest:
 
 
 def deactivate(
-    request: ProposalRequest, said: Mapping[str, Any], params: FindingsParams, run_id: str, *, last_try: bool
+    request: ProposalRequest, said: Mapping[str, Any] | None, params: FindingsParams, run_id: str, *, last_try: bool
 ) -> dict[Result, int]:
     """Deactivate what was approved, key by key.
 

@@ -11,7 +11,7 @@ from airflow.sdk.configuration import conf
 from keywatch.access_keys.owners import LARGEST, OwnerBook
 from keywatch.access_keys.policy.model import OwnerPattern, Policy
 from keywatch.access_keys.policy.read import default_policy, read_policy
-from keywatch.errors import ConfigurationError, KeywatchError, PolicyError, StagingGoneError, StoreSchemaError
+from keywatch.errors import ConfigurationError, KeywatchError, StagingGoneError, StoreSchemaError
 from keywatch.pipeline.list_accounts import OwnersOf
 from keywatch.staging import read_file
 from keywatch_airflow.report_store import report_reader
@@ -86,7 +86,7 @@ def _file(option: str, name: str) -> bytes:
     path = ObjectStoragePath(name)
     try:
         if path.stat().st_size > LARGEST:
-            raise PolicyError(f"{name}, which [keywatch] {option} names, is larger than {LARGEST:,} bytes.")
+            raise ConfigurationError(f"{name}, which [keywatch] {option} names, is larger than {LARGEST:,} bytes.")
         return read_file(path)
     except (FileNotFoundError, IsADirectoryError, StagingGoneError) as error:
         raise ConfigurationError(

@@ -151,8 +151,9 @@ def _check(rows: Sequence[DeactivationRow]) -> None:
         for row in missed[:NAMED]
     ]
     more = [f"- and {len(missed) - NAMED} more, on the page and in AWS_Access_Key_Deactivation_CL"]
+    who = rows[0].proposal.decided_by
     summary = (
-        f"{len(missed)} of {len(rows)} keys that {rows[0].proposal.decided_by} has approved are as they were. Do what "
-        "is said of each; the next proposal has them again:"
+        f"Of {len(rows)} keys that {who} has approved, these {len(missed)} were not deactivated. Do what is said of "
+        "each; the next proposal has them again:"
     )
     raise DeactivationsFailedError("\n".join([summary, *named, *more * (len(missed) > NAMED)]))

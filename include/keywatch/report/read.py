@@ -30,10 +30,12 @@ from keywatch.report.read_findings import (
     FindingPage,
     FindingQuery,
     FindingRow,
+    Look,
     RuleCount,
     count_rules,
     new_findings,
     read_findings,
+    read_last_look,
 )
 from keywatch.report.read_keys import count_keys, read_keys, stream_keys
 from keywatch.report.read_overview import read_choices, read_overview
@@ -142,6 +144,11 @@ class ReportReader:
         """
         with self._reading() as connection:
             return read_findings(connection, query, page) if connection else FindingPage((), 1, 1, 0)
+
+    def last_look(self) -> Look | None:
+        """Return when every key was last looked at by the policy; None if never."""
+        with self._reading() as connection:
+            return read_last_look(connection) if connection else None
 
     def rules(self) -> tuple[RuleCount, ...]:
         """Count what the policy has found, by rule, the worst first."""

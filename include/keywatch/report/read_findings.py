@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 
 from keywatch.access_keys.key_facts import KeyFacts
 from keywatch.report.facts import key_facts
-from keywatch.report.schema import accounts, findings, keys, known_moment, moment
+from keywatch.report.schema import accounts, findings, keys, known_moment, looks, moment
 
 PER_PAGE: Final = 50
 ROWS_AT_ONCE: Final = 2_000
@@ -50,6 +50,27 @@ class FindingRow:
     last_found: datetime
     resolved: datetime | None
     key: KeyFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """That every key was looked at by the policy. Moments are UTC.
+
+    Attributes:
+        run_id: The run that looked.
+        looked_at: When.
+        as_of: At the state of which report: when that listed its accounts.
+        keys: Keys that were looked at.
+        found: Findings.
+        excused: What exceptions have left out.
+    """
+
+    run_id: str
+    looked_at: datetime
+    as_of: datetime
+    keys: int
+    found: int
+    excused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +130,15 @@ def read_findings(connection: Connection, query: FindingQuery, page: int) -> Fin
         order = (findings.c.resolved.desc(), findings.c.finding_id)  # type: ignore[assignment]
     chosen = _whole().where(*wanted).order_by(*order).limit(PER_PAGE).offset((number - 1) * PER_PAGE)
     return FindingPage(tuple(_finding(row) for row in connection.execute(chosen)), number, pages, total)
+
+
+def read_last_look(connection: Connection) -> Look | None:
+    """Return when every key was last looked at; None if never."""
+    row = connection.execute(select(looks).order_by(looks.c.looked_at.desc()).limit(1)).mappings().first()
+    if row is None:
+        return None
+    at = {name: known_moment(row[name]) for name in ("looked_at", "as_of")}
+    return Look(run_id=row["run_id"], keys=row["keys"], found=row["found"], excused=row["excused"], **at)
 
 
 def count_rules(connection: Connection) -> tuple[RuleCount, ...]:

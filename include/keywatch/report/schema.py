@@ -160,6 +160,19 @@ findings: Final = Table(
 )
 """What the policy's rules have found. A finding that was resolved, and is there again, begins anew."""
 
+looks: Final = Table(
+    "look",
+    metadata,
+    Column("run_id", String(300), primary_key=True),
+    Column("looked_at", BigInteger, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("keys", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("excused", Integer, nullable=False),
+    Index("look_by_time", "looked_at"),
+)
+"""When a run has looked at every key by the policy, at which report's state, and what it counted."""
+
 proposals: Final = Table(
     "proposal",
     metadata,

@@ -21,7 +21,8 @@ from keywatch.report.engine import speaking_of
 from keywatch.report.facts import users_keys
 from keywatch.report.migrate import migrate
 from keywatch.report.model import KEPT
-from keywatch.report.schema import findings, known_moment, runs, seconds
+from keywatch.report.schema import findings, known_moment, looks, runs, seconds
+from keywatch.report.upsert import upsert
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ def write_findings(engine: Engine, policy: Policy, run_id: str, now: datetime) -
             for some in chunks(_found(connection, policy, now, counts), ROWS_AT_ONCE):
                 _write(connection, [_row(each, run_id, seconds(now)) for each in some])
             _resolve(connection, run_id, seconds(now))
+            _note(connection, counts, run_id, seconds(now))
             counts.new = _count(connection, findings.c.first_run == run_id, findings.c.resolved == 0)
             counts.resolved = _count(connection, findings.c.resolved_run == run_id, findings.c.resolved > 0)
             return counts
@@ -132,6 +134,20 @@ def _resolve(connection: Connection, run_id: str, now: int) -> None:
     connection.execute(findings.update().where(gone).values(resolved=now, resolved_run=run_id))
     oldest = now - int(KEPT.total_seconds())
     connection.execute(findings.delete().where(findings.c.resolved > 0, findings.c.resolved < oldest))
+
+
+def _note(connection: Connection, counts: FoundCounts, run_id: str, now: int) -> None:
+    """Note that every key was looked at."""
+    row = {
+        "run_id": run_id,
+        "looked_at": now,
+        "as_of": seconds(counts.as_of),
+        "keys": counts.keys,
+        "found": counts.by_rule.total(),
+        "excused": counts.excused.total(),
+    }
+    upsert(connection, looks, [row], key=["run_id"])
+    connection.execute(looks.delete().where(looks.c.looked_at < now - int(KEPT.total_seconds())))
 
 
 def _count(connection: Connection, *conditions: Any) -> int:  # noqa: ANN401 - conditions of SQLAlchemy's

@@ -27,6 +27,7 @@ def findings(request: Request, reader: Reader) -> Response:
     query, number = finding_query(request.query_params)
     with reader.at_one_moment() as report:
         overview, page, rules = report.overview(), report.findings(query, number), report.rules()
+        look = report.last_look()
         resolved = 0 if page.rows else report.findings(FindingQuery(resolved=True)).total
     if overview is None:
         return render(request, "no_report.html")
@@ -37,6 +38,7 @@ def findings(request: Request, reader: Reader) -> Response:
         query=query,
         parameters=finding_parameters(query),
         page=page,
+        look=look,
         rules=rules,
         resolved=resolved,
         selects=finding_selects(query, [each.rule for each in rules]),

@@ -152,7 +152,7 @@ def test_approved_keys_that_were_not_done_are_named(store: Engine, run: RunFolde
     with pytest.raises(DeactivationsFailedError) as caught:
         record_decision(sha256, APPROVED, run, store, [destination], now=LATER)
 
-    summary = "2 of 3 keys that Approver has approved are as they were. Do what is said of each;"
+    summary = "Of 3 keys that Approver has approved, these 2 were not deactivated. Do what is said of each;"
     assert str(caught.value).splitlines() == [
         f"{summary} the next proposal has them again:",
         f"- AKIA...0001 of arn:aws:iam::{ONE}:user/ci-1: AWS account denies iam:UpdateAccessKey",

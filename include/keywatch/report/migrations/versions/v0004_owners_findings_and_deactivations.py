@@ -50,6 +50,16 @@ def _create_findings() -> None:
     op.create_index("finding_by_rank", "finding", ["resolved", "rank", "first_found", "finding_id"])
     op.create_index("finding_by_run", "finding", ["last_run"])
     op.create_index("finding_by_resolved_run", "finding", ["resolved_run"])
+    op.create_table(
+        "look",
+        sa.Column("run_id", sa.String(300), primary_key=True),
+        sa.Column("looked_at", sa.BigInteger, nullable=False),
+        sa.Column("as_of", sa.BigInteger, nullable=False),
+        sa.Column("keys", sa.Integer, nullable=False),
+        sa.Column("found", sa.Integer, nullable=False),
+        sa.Column("excused", sa.Integer, nullable=False),
+    )
+    op.create_index("look_by_time", "look", ["looked_at"])
 
 
 def _create_proposals() -> None:
