@@ -20,6 +20,7 @@ in the policy.
 - `find`, `notify` or `propose` is red: its log names what is wrong with the policy, line by line, or the store or
 notifier.
 - `load` or `record` is red: a destination did not take the rows; clear it when that is mended.
+- `approve` is red: the run asked before, and was cleared since. Trigger the DAG anew.
 - `approve` is skipped or its answer is Reject: nothing is changed. A key is proposed again by the next run.
 - `deactivate` is red: the approval did not count, or AWS could not be asked. What was ended is not tried again.
 - `record` says which approved keys are as they were, and why.

@@ -75,7 +75,7 @@ def test_required_variables_are_required(missing: str, given: dict[str, str]) ->
 
 
 def test_file_holds_no_secret() -> None:
-    """Whatever is secret comes from the environment: only how much runs at once, and the policy's files, have defaults."""
+    """Whatever is secret comes from the environment: only how much runs at once, and the policy, have defaults."""
     text = (compose.PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
     used = set(re.findall(r"(?<!\$)\$\{(\w+)(:.)", text))
     optional = ("WORKER_CONCURRENCY", "PARALLELISM", "KEYWATCH_POLICY", "KEYWATCH_OWNERS")

@@ -26,7 +26,7 @@
     │   ├── DeactivationRefusedError     a key is not, or no longer, what was approved
     │   ├── StagingGoneError             a staged file is no longer there
     │   ├── StagingDamagedError          a staged file is not what was written
-    │   ├── SupersededError              another attempt delivers the same file, and this one has stopped
+    │   ├── SupersededError              another attempt does the same, and this one has stopped
     │   ├── LogTypeError                 Log Analytics would not accept the table's name
     │   ├── DestinationNotFoundError     there is no such workspace, rule or stream in Log Analytics
     │   ├── AuthorizationRefusedError    Log Analytics refuses the signature or the token: key, clock or role
@@ -163,6 +163,11 @@ def _how_to_allow(action: str) -> str:
             "See that there is such a role, that its trust policy names who asks, and that who asks may sts:AssumeRole "
             "on it by a policy of their own."
         )
+    if action == "iam:UpdateAccessKey":
+        return (
+            "Allow it to the deactivation role, as include/infra/aws/deactivation-members.yaml does; the audit role "
+            "must not have it. Look for a service control policy that denies it."
+        )
     policy = f'{{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}'
     allow = (
         f"Allow it in the policy of the audit role: {policy} (and look for a service control policy that denies it)."
@@ -221,7 +226,7 @@ class StagingDamagedError(PermanentError):
 
 
 class SupersededError(PermanentError):
-    """Another attempt to deliver the same file has begun, so that this one, which was given up for dead, stops."""
+    """Another attempt at the same has begun, so that this one, which was given up for dead, stops."""
 
 
 class LogTypeError(PermanentError):

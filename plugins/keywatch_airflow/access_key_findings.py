@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,11 +23,12 @@ from keywatch.pipeline.propose import propose as propose_keys
 from keywatch.pipeline.record_deactivations import record_decision
 from keywatch.pipeline.tables import TableName
 from keywatch.report.proposals import Proposals, Result
-from keywatch.staging import list_folder, make_folder, mark
+from keywatch.staging import encode, line_writer, list_folder, make_folder, mark, read_lines
 from keywatch_airflow.approval import answer_of
 from keywatch_airflow.destinations import get_destination
 from keywatch_airflow.findings_notice import notices
 from keywatch_airflow.findings_params import FindingsParams
+from keywatch_airflow.notice import Notice
 from keywatch_airflow.notify import ConfiguredNotifier
 from keywatch_airflow.policy import configured_policy
 from keywatch_airflow.report_store import report_reader, report_writer
@@ -73,17 +76,26 @@ def notify(context: Mapping[str, Any], run_id: str) -> int:
         KeywatchError: The store or staging cannot be read.
         Exception: Whatever the notifier raises.
     """
-    run = _run(run_id)
-    folder = run.folder / "notified"
+    folder, count = _run(run_id).folder / "notified", 0
     make_folder(folder)
-    told, count = {path.name for path in list_folder(folder)}, 0
-    for notice in notices(report_reader().new_findings(run.run_id), configured_policy().notify, DAG_ID, run_id):
+    _stage_notices(folder / "notices.ndjson", run_id)
+    told = {path.name for path in list_folder(folder)}
+    for line in read_lines(folder / "notices.ndjson"):
+        notice = Notice(**json.loads(line))
         name = stable_id("n", notice.owner)
         if name not in told:
             ConfiguredNotifier()(cast("Context", {**context, "keywatch": notice}))
             mark(folder / name)
         count += 1
     return count
+
+
+def _stage_notices(path: ObjectStoragePath, run_id: str) -> None:
+    """Write down what is to be said before anything is, so that no transaction of the store waits for a notifier."""
+    rows = report_reader().new_findings(_run(run_id).run_id)
+    with line_writer(path) as lines:
+        for notice in notices(rows, configured_policy().notify, DAG_ID, run_id):
+            lines.write(encode(asdict(notice)))
 
 
 def propose(run_id: str) -> ProposalRequest:
@@ -107,6 +119,7 @@ def deactivate(
 
     Raises:
         AirflowSkipException: It was not approved, or a newer run has superseded it, so nothing was done.
+        PolicyError: The policy is not usable; nothing was done.
         KeywatchError: As `keywatch.pipeline.deactivate.deactivate_approved`.
     """
     from keywatch_airflow.aws import AwsAccounts
@@ -115,7 +128,13 @@ def deactivate(
     if answer is None or not answer["approved"]:
         raise AirflowSkipException("The request was not approved, so nothing is deactivated.")
     aws = AwsAccounts(params["deactivation_conn_id"], params["deactivation_role_name"], 1)
-    by = Deactivation(Proposals(report_writer()), aws.connect, lambda: datetime.now(UTC), last_try=last_try)
+    by = Deactivation(
+        proposals=Proposals(report_writer()),
+        policy=configured_policy(),
+        connect=aws.connect,
+        clock=lambda: datetime.now(UTC),
+        last_try=last_try,
+    )
     try:
         return deactivate_approved(request["sha256"], answer, _run(run_id), by)
     except SupersededProposalError as error:

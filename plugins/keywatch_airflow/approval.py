@@ -21,6 +21,11 @@ REJECT: Final = "Reject"
 RESPONSE_TIMEOUT: Final = timedelta(hours=20)
 """How long a request waits for a person: less than a day, so that each day's report has its own."""
 
+ASKED_ALREADY: Final = (
+    "This run has asked before, and Airflow 3.3.2 would show that old request again, whatever is proposed now. So "
+    "nobody is asked: trigger access_key_findings anew."
+)
+
 GRACE: Final = timedelta(hours=1)
 """How much longer than its response a request may take, should no triggerer run that closes it."""
 
@@ -53,11 +58,13 @@ class ProposalApprovalOperator(HITLOperator):
         """Ask, and wait in the triggerer.
 
         Raises:
-            AirflowFailException: Nobody may answer, so nobody is asked.
+            AirflowFailException: Nobody may answer, or the run has asked before, so nobody is asked.
             TaskDeferred: As Airflow has it.
         """
         from keywatch_airflow.approval_trigger import ApprovalTrigger
 
+        if context["ti"].try_number > 1:
+            raise AirflowFailException(ASKED_ALREADY)
         request = context["ti"].xcom_pull(task_ids=self.proposed_by)
         self.assigned_users = request["assigned_users"]
         if not self.assigned_users:  # Airflow would let anybody answer

@@ -11,7 +11,7 @@ from airflow.sdk.configuration import conf
 from keywatch.access_keys.owners import LARGEST, OwnerBook
 from keywatch.access_keys.policy.model import OwnerPattern, Policy
 from keywatch.access_keys.policy.read import default_policy, read_policy
-from keywatch.errors import ConfigurationError, KeywatchError, StagingGoneError, StoreSchemaError
+from keywatch.errors import ConfigurationError, KeywatchError, StagingUnavailableError
 from keywatch.pipeline.list_accounts import OwnersOf
 from keywatch.staging import read_file
 from keywatch_airflow.report_store import report_reader
@@ -67,15 +67,15 @@ def owners_of_accounts() -> OwnersOf:
 def _table(account_ids: Sequence[str]) -> dict[tuple[str, str], str]:
     try:
         return report_reader().owners(account_ids)
-    except StoreSchemaError as error:  # which the end of this very run mends
-        log.warning("No owner is found in the table of owners: %s", error)
+    except KeywatchError as error:  # of a schema, which the end of this very run mends, or of a store out of reach
+        log.error("No owner is found in the table of owners: %s", error)  # noqa: TRY400 - the message says it all
         return {}
 
 
 def _patterns() -> tuple[OwnerPattern, ...]:
     try:
         return configured_policy().owners
-    except KeywatchError as error:
+    except Exception as error:  # noqa: BLE001 - nothing that is wrong with a policy may stop a report
         log.error("No owner is found by a pattern of the policy, for it cannot be used: %s", error)  # noqa: TRY400 - the message says it all
         return ()
 
@@ -83,12 +83,17 @@ def _patterns() -> tuple[OwnerPattern, ...]:
 def _file(option: str, name: str) -> bytes:
     from airflow.sdk import ObjectStoragePath
 
-    path = ObjectStoragePath(name)
     try:
-        if path.stat().st_size > LARGEST:
-            raise ConfigurationError(f"{name}, which [keywatch] {option} names, is larger than {LARGEST:,} bytes.")
-        return read_file(path)
-    except (FileNotFoundError, IsADirectoryError, StagingGoneError) as error:
+        path = ObjectStoragePath(name)
+        size = path.stat().st_size
+        data = read_file(path) if size <= LARGEST else b""
+    except StagingUnavailableError:
+        raise
+    except Exception as error:  # whatever the file system or an object store's client has to say
         raise ConfigurationError(
-            f"There is no file {name}, which [keywatch] {option} names. Correct it, or see that every worker has it."
+            f"{name}, which [keywatch] {option} names, cannot be read ({type(error).__name__}: {error}). Correct "
+            "it, or see that every worker may read it."
         ) from error
+    if size > LARGEST:
+        raise ConfigurationError(f"{name}, which [keywatch] {option} names, has more than {LARGEST:,} bytes.")
+    return data

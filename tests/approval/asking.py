@@ -167,6 +167,11 @@ class Asking:
         body = {"chosen_options": [option], "params_input": {}}
         self.standalone.api("PATCH", self._detail(request.run_id, request.dag_id), user=user, json=body)
 
+    def clear(self, run_id: str) -> None:
+        """Clear a run with all of its tasks, as somebody may who is told to try again."""
+        body = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
+        self.standalone.api("POST", f"/dags/{FINDINGS}/clearTaskInstances", json=body)
+
     def tasks(self, run_id: str, dag_id: str = FINDINGS) -> dict[str, str]:
         """Return the state of every task of a run."""
         answer = self.standalone.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")

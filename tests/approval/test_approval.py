@@ -194,6 +194,23 @@ def test_dry_run_reads_everything_and_changes_nothing(asking: Asking) -> None:
     assert {(row["DryRun_b"], row["Result_s"]) for row in asking.decisions().values()} == {(True, "would_deactivate")}
 
 
+def test_cleared_run_asks_no_more(asking: Asking) -> None:
+    """A run that has asked, and is cleared, does not show its old request again: what it proposes now stays undone."""
+    dry = asking.policy.read_text("utf-8").replace("dry_run: false", "dry_run: true")
+    asking.policy.write_text(dry, encoding="utf-8")
+    request = asking.request(asking.look())
+    asking.answer(request, "Approve", "approver")
+    assert asking.wait(request.run_id) == "success"
+
+    asking.policy.write_text(dry.replace("dry_run: true", "dry_run: false"), encoding="utf-8")
+    asking.clear(request.run_id)
+
+    assert asking.wait(request.run_id) == "failed"
+    assert asking.tasks(request.run_id)["approve"] == "failed"
+    assert (asking.writes(), changed(asking)) == ([], set())
+    assert refused(asking, request, "Approve", "approver") == 409
+
+
 def test_findings_follow_the_report_and_are_resolved(asking: Asking) -> None:
     """Each report brings a run of the findings; a finding whose key is gone is sent once more, as resolved."""
     asking.policy.write_text("version: 1\nrules: [{id: root, kind: root_key, severity: critical}]\n", encoding="utf-8")

@@ -84,16 +84,18 @@ def fired_by_finding(*records: dict[str, Any]) -> list[dict[str, Any]]:
     return Tables({table.full_name: [table.row(each) for each in records]}).query(query("critical-finding"))
 
 
-@pytest.mark.parametrize("result", ["deactivated", "would_deactivate", "refused", "failed", "not_attempted"])
+@pytest.mark.parametrize("result", ["deactivated", "unknown", "would_deactivate", "refused", "failed", "not_attempted"])
 def test_key_that_was_deactivated_fires_for_a_day(result: str) -> None:
-    """A key fires, for its account, if it was deactivated in the last 24 hours."""
+    """A key fires, for its account, if it was deactivated in the last 24 hours, or may have been."""
     table = TABLES["deactivations"]
     moments = [NOW - timedelta(hours=hours) for hours in (23, 25)]
     records = [deactivation(number, each, "approved", result) for number, each in enumerate(moments)]
 
     found = Tables({table.full_name: [table.row(each) for each in records]}).query(query("key-deactivated"))
 
-    assert [row["SnapshotTime_t"] for row in found] == [at(moments[0])["SnapshotTime"]] * (result == "deactivated")
+    assert [row["SnapshotTime_t"] for row in found] == [at(moments[0])["SnapshotTime"]] * (
+        result in ("deactivated", "unknown")
+    )
 
 
 @pytest.mark.parametrize("status", ["ok", "partial", "denied", "failed", "skipped"])

@@ -113,14 +113,28 @@ def test_policy_is_the_one_that_the_configuration_names(home: Path, monkeypatch:
         configured_policy()
 
     monkeypatch.setenv("AIRFLOW__KEYWATCH__POLICY", str(home / "nothing.yaml"))
-    with pytest.raises(ConfigurationError, match=r"There is no file .*nothing\.yaml, which \[keywatch\] policy names"):
+    with pytest.raises(ConfigurationError, match=r"nothing\.yaml, which \[keywatch\] policy names, cannot be read"):
+        configured_policy()
+
+
+@pytest.mark.parametrize("name", ["policy.yaml/below", "x" * 300, "nowhere://bucket/policy.yaml", "s3://"])
+def test_policy_that_cannot_be_reached_stops_no_report(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Whatever a file system or an object store says of the policy's path, the report goes on without its owners."""
+    use_policy(home, monkeypatch, "version: 1\nrules: []\n")
+    monkeypatch.setenv("AIRFLOW__KEYWATCH__POLICY", name if "://" in name else str(home / name))
+
+    assert owners_of_accounts()([ONE]).owner(ONE, "ci-deploy") is None
+    assert "No owner is found by a pattern of the policy" in caplog.text
+    with pytest.raises(ConfigurationError, match=r"which \[keywatch\] policy names, cannot be read"):
         configured_policy()
 
 
 def test_bad_policy_stops_no_report(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The report goes on without the owners of a policy that cannot be read, and says so in its log."""
+    """The report goes on without the owners of a policy that is not usable, and says so in its log."""
     use_policy(home, monkeypatch, "version: 1\nrules: oops\n")
 
     assert owners_of_accounts()([ONE]).owner(ONE, "ci-deploy") is None
@@ -271,8 +285,9 @@ class TaskInstance:
 
     id = "01a2219d-5098-7e94-a066-960034cc27d0"
 
-    def __init__(self, users: list[dict[str, str]]) -> None:
+    def __init__(self, users: list[dict[str, str]], try_number: int = 1) -> None:
         self._users = users
+        self.try_number = try_number
 
     def xcom_pull(self, task_ids: str) -> dict[str, Any]:
         """Hand it out."""
@@ -299,6 +314,15 @@ def test_nobody_is_asked_if_nobody_may_answer(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(AirflowFailException, match="names nobody who may approve"):
         operator().execute(context)
     assert asked == []
+
+
+def test_cleared_request_is_not_made_again() -> None:
+    """Airflow would show the request of the first time, whatever is proposed now, so that none is made."""
+    again = TaskInstance([{"id": "approver", "name": "The approver"}], try_number=2)
+    context: Any = {"ti": again, "task_instance": again}
+
+    with pytest.raises(AirflowFailException, match="has asked before"):
+        operator().execute(context)
 
 
 def test_request_names_who_may_answer_and_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ var haveBecomeOld = '| where Status_s == "Active" and KeyAgeDays_d <= 97'
 var haveBecomeUnused = '| where Status_s == "Active" and UnusedDays_d < 52'
 // Only on the first day: a finding stays open until somebody does something, and would fire as long.
 var areNew = '| where Severity_s in ("critical", "high") and FirstFound_t > SnapshotTime_t - 1d'
-var wasDeactivated = '| where Result_s == "deactivated" and SnapshotTime_t > ago(1d)'
+var wasDeactivated = '| where Result_s in ("deactivated", "unknown") and SnapshotTime_t > ago(1d)'
 var byAccount = [
   {
     name: 'account_number_s'

@@ -21,12 +21,21 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_iam.type_defs import AccessKeyMetadataTypeDef
 
-ACTIONS: Final = ("iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:UpdateAccessKey")
+CHANGE: Final = "iam:UpdateAccessKey"
+"""The one action that changes anything."""
+
+ACTIONS: Final = ("iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", CHANGE)
 """All that the deactivation role needs in an account."""
 
 
 def deactivate_key(
-    client: IAMClient, key: ProposedKey, now: datetime, *, dry_run: bool, attempting: Callable[[], bool]
+    client: IAMClient,
+    key: ProposedKey,
+    now: datetime,
+    *,
+    dry_run: bool,
+    attempted: bool,
+    attempting: Callable[[], object],
 ) -> bool:
     """Make a key inactive, unless it is no longer what was approved.
 
@@ -35,8 +44,8 @@ def deactivate_key(
         key: What was approved.
         now: UTC.
         dry_run: Whether to stop before anything is changed.
-        attempting: Is told that AWS is about to be asked for the change; says whether it was before, by an attempt
-            whose answer nobody knows.
+        attempted: Whether AWS was asked for the change before, by an attempt whose answer nobody knows.
+        attempting: Is told that AWS is about to be asked for the change; may raise to prevent it.
 
     Returns:
         Whether the key was made inactive; False if this is a dry run.
@@ -49,7 +58,7 @@ def deactivate_key(
     iam = Iam(client, key.account_id)
     listed = _only_match(iam, key)
     if listed["Status"] != "Active":
-        if listed["Status"] == "Inactive" and not dry_run and attempting():
+        if listed["Status"] == "Inactive" and not dry_run and attempted:
             return True  # an earlier attempt's doing, whose answer was lost
         raise DeactivationRefusedError(f"its status is {listed['Status']} already")
     _check_use(iam, key, listed, now)
@@ -60,7 +69,7 @@ def deactivate_key(
     try:
         ask_aws(
             key.account_id,
-            "iam:UpdateAccessKey",
+            CHANGE,
             lambda: client.update_access_key(UserName=key.user_name, AccessKeyId=access_key_id, Status="Inactive"),
         )
     except GoneError as error:
@@ -93,6 +102,8 @@ def _check_use(iam: Iam, key: ProposedKey, listed: AccessKeyMetadataTypeDef, now
     except GoneError as error:
         raise DeactivationRefusedError("the user has no such key any more") from error
     last_used = used.astimezone(UTC) if used else None
+    if last_used is None and key.last_used:
+        raise DeactivationRefusedError("IAM no longer says when it was last used: look at it by hand")
     if last_used and (key.last_used is None or last_used > key.last_used):
         raise DeactivationRefusedError(f"it was used since, on {last_used:%Y-%m-%d %H:%M} UTC")
     facts = KeyFacts(

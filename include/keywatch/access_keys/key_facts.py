@@ -44,6 +44,11 @@ class KeyFacts:
     owner: str | None = None
     owner_source: str | None = None
 
+    @classmethod
+    def of_user(cls, key_id: str, account_id: str, user_name: str, user_arn: str, now: datetime) -> KeyFacts:
+        """Make a key of which no more is known than whose it is, and that it is there now, UTC."""
+        return cls(key_id, None, account_id, None, user_name, user_arn, None, None, None, now, now, None)
+
     @property
     def is_of_root(self) -> bool:
         """Tell whether it is the root user's."""

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from keywatch.access_keys.findings import Finding
 from keywatch.access_keys.policy.fields import PolicyPart
-from keywatch.access_keys.policy.model import AssignedUser
+from keywatch.access_keys.policy.model import AssignedUser, Policy
 from keywatch.access_keys.policy.rules import NeverUsed, Rule, UnusedFor
 from keywatch.errors import ApprovalError, ProposalAlteredError
 
@@ -153,6 +153,16 @@ def check_approval(proposal: Proposal, user_id: str | None, now: datetime) -> No
             f"The proposal of {proposal.created:%Y-%m-%d %H:%M} UTC could be acted on for "
             f"{LASTS.total_seconds() / 3600:.0f} hours. Nothing is deactivated; the next report brings a new one."
         )
+
+
+def check_still_assigned(policy: Policy, user_id: str | None) -> None:
+    """See that who has approved may still do so, by the policy as it is now.
+
+    Raises:
+        ApprovalError: The policy no longer names the user.
+    """
+    if user_id not in {user.id for user in policy.deactivation.assigned_users}:
+        raise ApprovalError(f"The policy no longer lets user {user_id} approve, so nothing is deactivated.")
 
 
 def shown_first(keys: Sequence[ProposedKey], most: int) -> tuple[ProposedKey, ...]:

@@ -124,8 +124,8 @@ class DeactivationRecord(TypedDict):
     """One row of `AWS_Access_Key_Deactivation_CL`: what became of one key of a proposal to deactivate.
 
     `Decision` is `approved`, `rejected`, `timed_out`, `superseded`, `altered`, `refused` or `failed`; `Result` is
-    `deactivated`, `would_deactivate` (a dry run), `refused`, `failed` or `not_attempted`. `Proposal` is the SHA-256 of
-    the proposal's file. A value that is not there is left out.
+    `deactivated`, `would_deactivate` (a dry run), `refused`, `failed`, `unknown` (AWS was asked, and its answer was
+    lost) or `not_attempted`. `Proposal` is the SHA-256 of the proposal's file. A value that is not there is left out.
     """
 
     loggedDate: str

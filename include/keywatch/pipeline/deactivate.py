@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from keywatch.access_keys.deactivate import deactivate_key
-from keywatch.access_keys.proposal import Proposal, ProposedKey, check_approval
+from keywatch.access_keys.deactivate import ACTIONS, CHANGE, deactivate_key
+from keywatch.access_keys.findings import first_exception
+from keywatch.access_keys.key_facts import KeyFacts
+from keywatch.access_keys.policy.model import Policy
+from keywatch.access_keys.proposal import Proposal, ProposedKey, check_approval, check_still_assigned
 from keywatch.access_keys.record import Account
 from keywatch.errors import (
+    AccessDeniedError,
     ApprovalError,
     AwsCredentialsError,
     ConfigurationError,
@@ -20,7 +25,9 @@ from keywatch.errors import (
     KeywatchError,
     ProposalAlteredError,
     SessionRefusedError,
+    SupersededError,
     SupersededProposalError,
+    ThrottledError,
     TlsError,
     TransientError,
 )
@@ -58,12 +65,14 @@ class Deactivation:
 
     Attributes:
         proposals: The proposals in the report store.
+        policy: As it is now: what it forbids meanwhile is not done, whatever was proposed.
         connect: Makes an IAM client of an account, as the deactivation role.
         clock: Returns the time now, UTC.
         last_try: Whether no other attempt follows.
     """
 
     proposals: Proposals
+    policy: Policy
     connect: Connect
     clock: Callable[[], datetime]
     last_try: bool = True
@@ -87,22 +96,21 @@ def deactivate_approved(sha256: str, answer: Answer, run: RunFolder[Any], by: De
         ApprovalError: The approval does not count, or came too late; nothing was changed.
         ProposalAlteredError: The proposal's file is another one; nothing was changed.
         SupersededProposalError: A newer run has closed the proposal; nothing was changed.
+        SupersededError: Another attempt at the same proposal has begun, and goes on in place of this one.
         TransientError: Some keys could not be tried this time; another attempt does.
         KeywatchError: AWS or the store cannot be asked at all.
     """
     proposal = _approved(sha256, answer, run, by)
-    done = by.proposals.results(sha256)
+    attempt = by.proposals.begin(sha256)
     progress, later = Progress(log, "Deactivating"), 0
     for number, key in enumerate(proposal.keys, start=1):
-        if done[key.key_id].result is None:
-            later += _try(sha256, proposal, key, by)
+        known = by.proposals.result(sha256, key.key_id)
+        if known.result is None:
+            later += _Try(sha256, proposal, key, attempt, by).run(attempted=known.attempted)
         progress.tick(keys=number)
     if later and not by.last_try:
         raise TransientError(f"{later} keys could not be tried this time. Another attempt follows, for these alone.")
-    ended: dict[Result, int] = {}
-    for each in by.proposals.results(sha256).values():
-        ended[each.result or "failed"] = ended.get(each.result or "failed", 0) + 1
-    return ended
+    return dict(Counter(each.result or "not_attempted" for each in by.proposals.results(sha256).values()))
 
 
 def _approved(sha256: str, answer: Answer, run: RunFolder[Any], by: Deactivation) -> Proposal:
@@ -117,6 +125,7 @@ def _approved(sha256: str, answer: Answer, run: RunFolder[Any], by: Deactivation
         raise
     try:
         check_approval(proposal, answer["user_id"], now)
+        check_still_assigned(by.policy, answer["user_id"])
     except ApprovalError:
         by.proposals.decide(sha256, "refused", now, answer["user_id"], answer["user_name"])
         raise
@@ -130,32 +139,90 @@ def _approved(sha256: str, answer: Answer, run: RunFolder[Any], by: Deactivation
     return proposal
 
 
-def _try(sha256: str, proposal: Proposal, key: ProposedKey, by: Deactivation) -> bool:
-    """Try one key; tell whether it is for another attempt."""
-    result: Result
-    reason: str | None = None
-    try:
-        client = by.connect(Account(key.account_id, key.account_name))
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One attempt at one key."""
+
+    sha256: str
+    proposal: Proposal
+    key: ProposedKey
+    attempt: int
+    by: Deactivation
+
+    def run(self, *, attempted: bool) -> bool:
+        """Try the key; tell whether it is for another attempt."""
+        result: Result
+        reason: str | None = None
         try:
-            changed = deactivate_key(
+            self._check_policy()
+            result = "deactivated" if self._deactivate(attempted=attempted) else "would_deactivate"
+        except DeactivationRefusedError as error:
+            result, reason = "refused", str(error)
+        except SupersededError:
+            raise
+        except KeywatchError as error:
+            if isinstance(error, OF_ALL) and not (error.action or "").startswith("iam:"):
+                raise
+            if isinstance(error, TransientError) and not self.by.last_try:
+                log.warning("Key %s of %s, later: %s", self.key.access_key_id, self.key.user_arn, error)
+                return True
+            result, reason = self._look_again(error)
+        self.by.proposals.end(self.sha256, self.key.key_id, result, reason, self.by.clock())
+        said = f": {reason}" if reason else ""
+        log.info("Key %s of %s: %s%s", self.key.access_key_id, self.key.user_arn, result, said)
+        return False
+
+    def _deactivate(self, *, attempted: bool) -> bool:
+        """Connect to the key's account, and make the key inactive there."""
+        client = self.by.connect(Account(self.key.account_id, self.key.account_name))
+        try:
+            return deactivate_key(
                 client,
-                key,
-                by.clock(),
-                dry_run=proposal.dry_run,
-                attempting=lambda: by.proposals.attempting(sha256, key.key_id, by.clock()),
+                self.key,
+                self.by.clock(),
+                dry_run=self.proposal.dry_run or self.by.policy.deactivation.dry_run,
+                attempted=attempted,
+                attempting=self._note,
             )
         finally:
             client.close()
-        result = "deactivated" if changed else "would_deactivate"
-    except DeactivationRefusedError as error:
-        result, reason = "refused", str(error)
-    except KeywatchError as error:
-        if isinstance(error, OF_ALL) and not (error.action or "").startswith("iam:"):
+
+    def _note(self) -> None:
+        self.by.proposals.attempting(self.sha256, self.key.key_id, self.attempt, self.by.clock())
+
+    def _check_policy(self) -> None:
+        """See that the policy, as it is now, has no exception for the key.
+
+        Raises:
+            DeactivationRefusedError: It has.
+        """
+        key = self.key
+        facts = KeyFacts.of_user(key.key_id, key.account_id, key.user_name, key.user_arn, self.by.clock())
+        if first_exception(self.by.policy.exceptions, key.rule.id, facts, self.by.clock().date()):
+            raise DeactivationRefusedError("the policy has an exception for it meanwhile")
+
+    def _look_again(self, error: KeywatchError) -> tuple[Result, str]:
+        """Say how a key ended that could not be deactivated; if AWS was asked to, see whether it did."""
+        denied = isinstance(error, AccessDeniedError) and error.action == CHANGE  # an answer, and of an active key
+        if denied or not self.by.proposals.result(self.sha256, self.key.key_id).attempted:
+            return "failed", _told(error)
+        try:
+            if self._deactivate(attempted=True):
+                return "deactivated", "AWS did it, though its answer was lost"
+        except SupersededError:
             raise
-        if isinstance(error, TransientError) and not by.last_try:
-            log.warning("Key %s of %s, later: %s", key.access_key_id, key.user_arn, error)
-            return True
-        result, reason = "failed", str(error)
-    by.proposals.end(sha256, key.key_id, result, reason, by.clock())
-    log.info("Key %s of %s: %s%s", key.access_key_id, key.user_arn, result, f": {reason}" if reason else "")
-    return False
+        except KeywatchError as again:
+            error = again
+        return "unknown", f"AWS was asked to, and its answer is not known; look at the key. {_told(error)}"
+
+
+def _told(error: KeywatchError) -> str:
+    """Put an error into words for a key that was to be deactivated; those of the daily audit's are not of use here."""
+    if isinstance(error, AccessDeniedError) and error.action in ACTIONS:
+        return (
+            f"AWS account {error.account_id} denies {error.action} to the deactivation role: allow it, as "
+            "include/infra/aws/deactivation-members.yaml does."
+        )
+    if isinstance(error, ThrottledError):
+        return f"AWS throttles {error.action} there. The next proposal has the key again."
+    return str(error)

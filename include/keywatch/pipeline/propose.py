@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from keywatch.access_keys.findings import Finding
+from keywatch.access_keys.findings import Finding, first_exception
 from keywatch.access_keys.policy.model import Policy
 from keywatch.access_keys.proposal import Proposal, ProposedKey, digest, proposed_key, read_proposal, shown_first
 from keywatch.pipeline.folders import RunFolder
 from keywatch.report.engine import speaking_of
 from keywatch.report.proposals import Proposals
-from keywatch.report.read_findings import proposed_findings
+from keywatch.report.read_findings import proposed_findings, read_last_look
 from keywatch.staging import make_folder, read_file, write_file
 
 if TYPE_CHECKING:
@@ -57,10 +58,13 @@ def propose(store: Engine, policy: Policy, run: RunFolder[Any], now: datetime) -
         StoreUnavailableError: The store cannot be written.
         StagingUnavailableError: Staging cannot be written.
     """
+    if not _is_newest(store, run.run_id):
+        log.info("A newer run has looked at the keys, so this one proposes nothing")
+        return None
     proposals = Proposals(store)
     if superseded := proposals.supersede(now):
         log.info("%s earlier proposal, which nobody has answered, is superseded", superseded)
-    keys, more = _keys(store, policy, run.run_id)
+    keys, more = _keys(store, policy, run.run_id, now.date())
     if not keys:
         log.info("Nothing is proposed for deactivation")
         return None
@@ -129,7 +133,14 @@ def request_text(proposal: Proposal, sha256: str, more: int) -> str:
     return "\n".join(lines)
 
 
-def _keys(store: Engine, policy: Policy, run_id: str) -> tuple[list[ProposedKey], int]:
+def _is_newest(store: Engine, run_id: str) -> bool:
+    """Tell whether no other run has looked at the keys since this one."""
+    with speaking_of(store), store.begin() as connection:
+        look = read_last_look(connection)
+    return look is not None and look.run_id == run_id
+
+
+def _keys(store: Engine, policy: Policy, run_id: str, today: date) -> tuple[list[ProposedKey], int]:
     """Choose the keys, each once, and count those that are too many."""
     chosen: dict[str, ProposedKey] = {}
     waiting: set[str] = set()
@@ -137,7 +148,9 @@ def _keys(store: Engine, policy: Policy, run_id: str) -> tuple[list[ProposedKey]
         for row in proposed_findings(connection, run_id):
             rule = policy.rule(row.rule)
             key = proposed_key(Finding(rule, row.key, row.reason)) if rule else None
-            if key is None or key.key_id in chosen:
+            if rule is None or key is None or key.key_id in chosen:
+                continue
+            if first_exception(policy.exceptions, rule.id, row.key, today):
                 continue
             if len(chosen) < policy.deactivation.most_keys:
                 chosen[key.key_id] = key
@@ -153,13 +166,16 @@ def _subject(proposal: Proposal) -> str:
 
 def _table_row(key: ProposedKey) -> str:
     account = f"{key.account_name} {key.account_id}" if key.account_name else key.account_id
-    cells = (key.user_name, account, key.owner or "nobody", key.reason)
-    return f"| `{key.access_key_id}` | {' | '.join(_cell(each) for each in cells)} |"
+    cells = (key.access_key_id, key.user_name, account, key.owner or "nobody", key.reason)
+    return f"| {' | '.join(_code(each) for each in cells)} |"
 
 
-def _cell(text: str) -> str:
-    """Keep what others have named from being Markdown, and from leaving its cell."""
-    return "".join(f"\\{each}" if each in MARKDOWN else each for each in " ".join(text.splitlines()))
+def _code(text: str) -> str:
+    """Write what others have named as code: in it nothing is Markdown, and no address becomes a link.
 
-
-MARKDOWN: Final = frozenset("\\`*_{}[]<>#!~&|")
+    Nothing can be escaped in code, so that a bar, which would end the cell, is another one (CommonMark 6.1, GFM 4.10).
+    """
+    text = " ".join(text.split()).replace("|", "\N{BROKEN BAR}") or " "
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    room = " " * (text.startswith("`") or text.endswith("`"))
+    return f"{fence}{room}{text}{room}{fence}"

@@ -28,9 +28,16 @@ NAMED: Final = 20
 WRONG: Final = {
     "altered": "the proposal's file was altered after it was shown. See the log of task deactivate.",
     "refused": "the approval does not count. See the log of task deactivate.",
-    "failed": "the request failed before it was answered. See the log of task approve; the next report asks again.",
+    "failed": "the request or what follows it failed. See the logs of tasks approve and deactivate; the next report "
+    "asks again.",
 }
 """What a proposal may end in that needs somebody."""
+
+NO_RESULT: Final = (
+    "not tried: see the log of task deactivate",
+    "AWS was asked to, and its answer is not known; look at the key, and see the log of task deactivate",
+)
+"""What is said of an approved key without a result: of one that AWS was not asked about, and of one that it was."""
 
 DONE: Final = ("deactivated", "would_deactivate", "refused")
 
@@ -77,11 +84,9 @@ def record_decision(
 
 def _decision(answer: Answer | None) -> State:
     """Say how a proposal that is still open was decided; that a newer run closed it is in the store already."""
-    if answer is None:
+    if answer is None or answer["approved"]:
         return "failed"
-    if not answer["user_id"]:
-        return "timed_out"
-    return "refused" if answer["approved"] else "rejected"
+    return "rejected" if answer["user_id"] else "timed_out"
 
 
 def deactivation_record(row: DeactivationRow, run_id: str, now: datetime) -> DeactivationRecord:
@@ -119,7 +124,7 @@ def deactivation_record(row: DeactivationRow, run_id: str, now: datetime) -> Dea
 
 
 def _result(row: DeactivationRow) -> str:
-    return row.result or "not_attempted"
+    return row.result or ("unknown" if row.attempted else "not_attempted")
 
 
 def _deliver(
@@ -147,13 +152,14 @@ def _check(rows: Sequence[DeactivationRow]) -> None:
     if not missed:
         return
     named = [
-        f"- {row.access_key_id} of {row.user_arn}: {row.reason or 'not tried: see the log of task deactivate'}"
+        f"- {row.access_key_id} of {row.user_arn}: {row.reason or NO_RESULT[row.attempted is not None]}"
         for row in missed[:NAMED]
     ]
     more = [f"- and {len(missed) - NAMED} more, on the page and in AWS_Access_Key_Deactivation_CL"]
     who = rows[0].proposal.decided_by
+    may_be = ", or are not known to be" * any(_result(row) == "unknown" for row in missed)
     summary = (
-        f"Of {len(rows)} keys that {who} has approved, these {len(missed)} were not deactivated. Do what is said of "
-        "each; the next proposal has them again:"
+        f"Of {len(rows)} keys that {who} has approved, these {len(missed)} were not deactivated{may_be}. Do what is "
+        "said of each; the next proposal has them again:"
     )
     raise DeactivationsFailedError("\n".join([summary, *named, *more * (len(missed) > NAMED)]))

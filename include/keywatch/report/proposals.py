@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, Engine, Row, select
 
 from keywatch.access_keys.proposal import Proposal, ProposedKey
+from keywatch.errors import SupersededError
 from keywatch.report.engine import speaking_of
 from keywatch.report.migrate import migrate
 from keywatch.report.schema import deactivations, known_moment, moment, proposals, seconds
@@ -18,7 +19,8 @@ State = Literal["open", "approved", "rejected", "timed_out", "superseded", "alte
 
 OPEN: Final = "open"
 
-Result = Literal["deactivated", "would_deactivate", "refused", "failed", "not_attempted"]
+Result = Literal["deactivated", "would_deactivate", "refused", "failed", "unknown", "not_attempted"]
+"""`unknown`: AWS was asked, and whether it did what it was asked is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,14 @@ class KeyResult:
         result: How it ended; None if nothing was tried yet.
         reason: Why it did not end as approved.
         ended: When, UTC.
+        attempted: Whether AWS was asked to deactivate it, whatever came of that.
     """
 
     key_id: str
     result: Result | None
     reason: str | None
     ended: datetime | None
+    attempted: bool
 
 
 class Proposals:
@@ -135,26 +139,49 @@ class Proposals:
         with speaking_of(self._engine), self._engine.begin() as connection:
             return read_proposal_state(connection, sha256)
 
-    def attempting(self, sha256: str, key_id: str, now: datetime) -> bool:
-        """Note that AWS is about to be asked to deactivate a key; tell whether that was noted before."""
+    def begin(self, sha256: str) -> int:
+        """Begin an attempt at an approved proposal, and return its number: from then on, no earlier one goes on."""
+        of_this = proposals.c.sha256 == sha256
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            connection.execute(proposals.update().where(of_this).values(attempt=proposals.c.attempt + 1))
+            return int(connection.scalar(select(proposals.c.attempt).where(of_this)) or 0)
+
+    def attempting(self, sha256: str, key_id: str, attempt: int, now: datetime) -> None:
+        """Note that AWS is about to be asked to deactivate a key.
+
+        Raises:
+            SupersededError: A later attempt has begun, or the key has ended meanwhile, so that it must not be asked.
+        """
         of_key = (deactivations.c.sha256 == sha256) & (deactivations.c.key_id == key_id)
         with speaking_of(self._engine), self._engine.begin() as connection:
-            before = connection.scalar(select(deactivations.c.attempted).where(of_key))
-            connection.execute(deactivations.update().where(of_key).values(attempted=before or seconds(now)))
-            return bool(before)
+            # Locked, so that an attempt that begins now does so after this note, and finds it.
+            attempts = select(proposals.c.attempt).where(proposals.c.sha256 == sha256).with_for_update()
+            newest = connection.scalar(attempts)
+            still = of_key & deactivations.c.result.is_(None)
+            noted = connection.execute(deactivations.update().where(still).values(attempted=seconds(now)))
+            if newest != attempt or not noted.rowcount:
+                raise SupersededError(
+                    f"Another attempt at proposal {sha256} has begun, so this one, given up for dead, stops."
+                )
 
     def end(self, sha256: str, key_id: str, result: Result, reason: str | None, now: datetime) -> None:
-        """Note what became of a key."""
+        """Note what became of a key; what was noted first stays."""
         of_key = (deactivations.c.sha256 == sha256) & (deactivations.c.key_id == key_id)
         ended = {"result": result, "reason": reason, "ended": seconds(now)}
         with speaking_of(self._engine), self._engine.begin() as connection:
-            connection.execute(deactivations.update().where(of_key).values(ended))
+            connection.execute(deactivations.update().where(of_key, deactivations.c.result.is_(None)).values(ended))
+
+    def result(self, sha256: str, key_id: str) -> KeyResult:
+        """Return what became of one key of a proposal."""
+        of_key = (deactivations.c.sha256 == sha256) & (deactivations.c.key_id == key_id)
+        with speaking_of(self._engine), self._engine.begin() as connection:
+            return _result(connection.execute(select(deactivations).where(of_key)).one())
 
     def results(self, sha256: str) -> dict[str, KeyResult]:
         """Return what became of each key of a proposal, by KeyId."""
         with speaking_of(self._engine), self._engine.begin() as connection:
             rows = connection.execute(select(deactivations).where(deactivations.c.sha256 == sha256))
-            return {row.key_id: KeyResult(row.key_id, row.result, row.reason, moment(row.ended)) for row in rows}
+            return {row.key_id: _result(row) for row in rows}
 
 
 def _supersede(connection: Connection, now: datetime) -> int:
@@ -173,6 +200,10 @@ def _row(key: ProposedKey, sha256: str) -> dict[str, Any]:
         "rule": key.rule.id,
         "found": key.reason,
     }
+
+
+def _result(row: Row[Any]) -> KeyResult:
+    return KeyResult(row.key_id, row.result, row.reason, moment(row.ended), bool(row.attempted))
 
 
 def read_proposal_state(connection: Connection, sha256: str) -> ProposalState | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, case, func, literal_column, select
 
 from keywatch.report.proposals import ProposalState, Result, proposal_state
 from keywatch.report.schema import accounts, deactivations, keys, moment, proposals
@@ -34,6 +34,7 @@ class DeactivationRow:
         result: How it ended; None if it was not tried.
         reason: Why it did not end as approved.
         ended: When it ended.
+        attempted: When AWS was asked to deactivate it; None if it was not.
     """
 
     proposal: ProposalState
@@ -49,6 +50,7 @@ class DeactivationRow:
     result: Result | None
     reason: str | None
     ended: datetime | None
+    attempted: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,16 @@ def read_proposals(connection: Connection, page: int) -> ProposalPage:
 
 
 def count_results(connection: Connection, proposed: Collection[str]) -> dict[str, dict[Result | None, int]]:
-    """Count the keys of some proposals by how they ended; None counts those of which nothing was tried."""
+    """Count the keys of some proposals by how they ended; None counts those of which nothing was tried.
+
+    What has no result, though AWS was asked, counts as unknown.
+    """
     key = deactivations.c
-    chosen = select(key.sha256, key.result, func.count().label("count")).where(key.sha256.in_(proposed))
+    result = case((key.result.is_(None) & (key.attempted > 0), literal_column("'unknown'")), else_=key.result)
+    named = select(key.sha256, result.label("result")).where(key.sha256.in_(proposed)).subquery()
+    chosen = select(named, func.count().label("count"))
     found: dict[str, dict[Result | None, int]] = {}
-    for row in connection.execute(chosen.group_by(key.sha256, key.result)):
+    for row in connection.execute(chosen.group_by(named.c.sha256, named.c.result)):
         found.setdefault(row.sha256, {})[row.result] = row._mapping["count"]  # noqa: SLF001 - public, named so that no column collides
     return found
 
@@ -120,4 +127,5 @@ def _row(row: Row[Any]) -> DeactivationRow:
         result=row.result,
         reason=row.reason,
         ended=moment(row.ended),
+        attempted=moment(row.attempted),
     )

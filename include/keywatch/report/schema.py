@@ -183,6 +183,7 @@ proposals: Final = Table(
     Column("dry_run", Boolean, nullable=False),
     Column("keys", Integer, nullable=False),
     Column("state", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
     Column("decided_by", String),
     Column("decided_by_id", String),
     Column("decided", BigInteger, nullable=False, server_default="0"),

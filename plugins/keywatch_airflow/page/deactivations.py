@@ -42,12 +42,12 @@ def deactivation(request: Request, reader: Reader, sha256: str) -> Response:
         results = report.results([sha256]).get(sha256, {})
     if proposal is None:
         raise unknown
-    inactive = [key for key in keys if key.result == "deactivated"]
+    inactive = [key for key in keys if _may_be_inactive(key)]
     return render(request, "deactivation.html", proposal=proposal, keys=keys, results=results, inactive=inactive)
 
 
 def still_inactive(proposed: Iterable[DeactivationRow], kept: Iterable[KeyRow]) -> tuple[DeactivationRow, ...]:
-    """Return the keys that were deactivated, and that no report has seen active since, or gone.
+    """Return the keys that were deactivated, or may have been, and that no report has seen active since, or gone.
 
     Args:
         proposed: What became of proposed keys, newest first.
@@ -57,10 +57,15 @@ def still_inactive(proposed: Iterable[DeactivationRow], kept: Iterable[KeyRow]) 
     found: dict[str, DeactivationRow] = {}
     for row in proposed:
         key = last_seen.get(row.key_id)
-        if row.result == "deactivated" and key and not _is_active_since(key, row):
+        if _may_be_inactive(row) and key and not _is_active_since(key, row):
             found.setdefault(row.key_id, row)
     return tuple(found.values())
 
 
+def _may_be_inactive(row: DeactivationRow) -> bool:
+    """Tell whether Keywatch has made a key inactive, or may have: AWS was asked to, and nobody knows what it did."""
+    return row.result in ("deactivated", "unknown") or (row.result is None and row.attempted is not None)
+
+
 def _is_active_since(key: KeyRow, row: DeactivationRow) -> bool:
-    return key.status == "Active" and row.ended is not None and key.last_seen > row.ended
+    return key.status == "Active" and key.last_seen > (row.ended or row.attempted or key.last_seen)

@@ -58,6 +58,7 @@ RESULT_WORDS: Final[dict[Result | None, str]] = {
     "would_deactivate": "Would be deactivated",
     "refused": "Left unchanged",
     "failed": "Failed",
+    "unknown": "Not known",
     "not_attempted": "Not tried",
     None: "Not tried",
 }

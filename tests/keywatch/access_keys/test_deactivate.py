@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,13 @@ import pytest
 from keywatch.access_keys.deactivate import ACTIONS, deactivate_key
 from keywatch.access_keys.proposal import ProposedKey
 from keywatch.access_keys.record import Account
-from keywatch.errors import AccessDeniedError, DeactivationRefusedError, KeywatchError, UnreachableError
+from keywatch.errors import (
+    AccessDeniedError,
+    DeactivationRefusedError,
+    KeywatchError,
+    SupersededError,
+    UnreachableError,
+)
 from localcloud import Fault, FaultKind, LocalCloud, SeededKey
 from tests.keywatch.deactivating import UNUSED, USER, Deactivator, proposed, statuses, unused_key
 
@@ -28,17 +34,21 @@ CHANGING: Final = ("UpdateAccessKey", "DeleteAccessKey", "CreateAccessKey")
 class Attempts:
     """Remembers, as the store does, that AWS is about to be asked.
 
+    Args:
+        cloud: Where to see that it has not been asked yet.
+
     Attributes:
         count: How often that was said.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cloud: LocalCloud | None = None) -> None:
+        self._cloud = cloud
         self.count = 0
 
-    def __call__(self) -> bool:
-        """Note it; tell whether it was noted before."""
+    def __call__(self) -> None:
+        """Note it."""
+        assert self._cloud is None or changes(self._cloud) == []
         self.count += 1
-        return self.count > 1
 
 
 @pytest.fixture(autouse=True)
@@ -96,18 +106,26 @@ def changes(cloud: LocalCloud) -> list[str | None]:
     return [each.action for each in cloud.requests() if each.action in CHANGING]
 
 
-def deactivate(client: IAMClient, key: ProposedKey, attempts: Attempts | None = None, *, dry_run: bool = False) -> bool:
-    """Try to deactivate a key now."""
-    return deactivate_key(client, key, datetime.now(UTC), dry_run=dry_run, attempting=attempts or Attempts())
+def deactivate(
+    client: IAMClient, key: ProposedKey, attempts: Callable[[], None] | None = None, *,
+    dry_run: bool = False, attempted: bool | None = None,
+) -> bool:  # fmt: skip
+    """Try to deactivate a key now; whether AWS was asked before is what was noted, unless it is given."""
+    attempts = attempts or Attempts()
+    before = bool(attempts.count) if isinstance(attempts, Attempts) else False
+    attempted = before if attempted is None else attempted
+    return deactivate_key(client, key, datetime.now(UTC), dry_run=dry_run, attempted=attempted, attempting=attempts)
 
 
-def refused(client: IAMClient, key: ProposedKey, *, dry_run: bool = False) -> str:
-    """Give why a key is not deactivated; AWS was not told to change anything."""
+def refused(
+    client: IAMClient, key: ProposedKey, *, dry_run: bool = False, attempted: bool = False, noted: int = 0
+) -> str:
+    """Give why a key is not deactivated; it was noted as often as is given that AWS is about to be asked."""
     attempts = Attempts()
     with pytest.raises(DeactivationRefusedError) as caught:
-        deactivate(client, key, attempts, dry_run=dry_run)
+        deactivate(client, key, attempts, dry_run=dry_run, attempted=attempted)
     assert_no_full_id(caught.value)
-    assert not (dry_run and attempts.count)
+    assert attempts.count == noted
     return str(caught.value)
 
 
@@ -121,7 +139,7 @@ def test_key_that_is_still_unused_becomes_inactive_and_nothing_else_changes(
 ) -> None:
     """The approved key becomes inactive in AWS; every other key is as it was, that user's own other key included."""
     other = cloud.create_key(made.account, USER, created_days_ago=3)
-    before, attempts = everyones(cloud, iam), Attempts()
+    before, attempts = everyones(cloud, iam), Attempts(cloud)
 
     assert deactivate(client, proposed(made), attempts) is True
 
@@ -181,6 +199,20 @@ def test_first_use_of_a_key_is_a_use_since(cloud: LocalCloud, client: IAMClient,
     assert changes(cloud) == []
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_key_whose_last_use_is_no_longer_told_is_refused(
+    cloud: LocalCloud, client: IAMClient, account: str, dry_run: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    """A key of which IAM told a last use when it was proposed, and now tells none, is for somebody to look at."""
+    cloud.create_user(account, USER)
+    made = cloud.create_key(account, USER, created_days_ago=100)
+
+    assert refused(client, proposed(made, used_days_ago=60), dry_run=dry_run) == (
+        "IAM no longer says when it was last used: look at it by hand"
+    )
+    assert changes(cloud) == []
+
+
 def test_key_never_used_is_deactivated(cloud: LocalCloud, client: IAMClient, account: str) -> None:
     """A key without any use is found by its age, and deactivated."""
     cloud.create_user(account, USER)
@@ -209,6 +241,39 @@ def test_key_that_is_not_active_is_refused(
     assert changes(cloud) == []
 
 
+def test_key_that_is_inactive_after_an_attempt_is_ours(cloud: LocalCloud, client: IAMClient, made: SeededKey) -> None:
+    """An inactive key of which AWS was asked before is one that this has deactivated, and nothing is asked again."""
+    cloud.set_key_status(made.access_key_id, "Inactive")
+    attempts = Attempts()
+
+    assert deactivate(client, proposed(made), attempts, attempted=True) is True
+
+    assert changes(cloud) == []
+    assert attempts.count == 0
+
+
+@pytest.mark.parametrize(("status", "dry_run"), [("Expired", False), ("Expired", True), ("Inactive", True)])
+def test_attempt_explains_nothing_but_that_a_key_is_inactive(
+    cloud: LocalCloud, client: IAMClient, made: SeededKey, status: str, dry_run: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    """No attempt of this has made a key expire, and none that is a dry run has made it inactive."""
+    cloud.set_key_status(made.access_key_id, status)
+
+    assert refused(client, proposed(made), dry_run=dry_run, attempted=True) == f"its status is {status} already"
+    assert changes(cloud) == []
+
+
+def test_what_is_told_of_the_change_may_prevent_it(cloud: LocalCloud, client: IAMClient, made: SeededKey) -> None:
+    """Whoever is told that AWS is about to be asked for the change can have it not asked."""
+
+    def prevent() -> None:
+        raise SupersededError("another attempt has begun")
+
+    with pytest.raises(SupersededError):
+        deactivate(client, proposed(made), prevent)
+    assert changes(cloud) == []
+
+
 def test_key_that_is_gone_is_refused(cloud: LocalCloud, client: IAMClient, made: SeededKey) -> None:
     """A key that was deleted meanwhile is not there to be deactivated, though its user has another."""
     cloud.create_key(made.account, USER, created_days_ago=100)
@@ -227,19 +292,19 @@ def test_user_who_is_gone_is_refused(cloud: LocalCloud, client: IAMClient, made:
 
 
 @pytest.mark.parametrize(
-    ("action", "said"),
+    ("action", "said", "noted"),
     [
-        ("GetAccessKeyLastUsed", "the user has no such key any more"),
-        ("UpdateAccessKey", "it was deleted in this moment"),
+        ("GetAccessKeyLastUsed", "the user has no such key any more", 0),
+        ("UpdateAccessKey", "it was deleted in this moment", 1),
     ],
 )
 def test_key_that_vanishes_between_two_calls_is_refused(
-    cloud: LocalCloud, client: IAMClient, made: SeededKey, action: str, said: str
+    cloud: LocalCloud, client: IAMClient, made: SeededKey, action: str, said: str, noted: int
 ) -> None:
     """A key that is deleted while it is being looked at is no failure of AWS's."""
     cloud.inject(Fault(FaultKind.VANISH, action=action, access_key_id=made.access_key_id))
 
-    assert refused(client, proposed(made)) == said
+    assert refused(client, proposed(made), noted=noted) == said
 
 
 def test_user_who_was_made_anew_has_other_keys(cloud: LocalCloud, client: IAMClient, made: SeededKey) -> None:
@@ -334,6 +399,8 @@ def test_audit_role_is_refused_by_aws(cloud: LocalCloud, iam: IAMClient, made: S
         deactivate(iam, proposed(made))
 
     assert caught.value.action == "iam:UpdateAccessKey"
+    assert "Allow it to the deactivation role" in str(caught.value)
+    assert "the audit role must not have it" in str(caught.value)
     assert everyones(cloud, iam)[made.access_key_id] == "Active"
 
 

@@ -169,6 +169,24 @@ def test_first_exception_that_fits_is_the_one_that_counts() -> None:
     assert excused.exception.reason == "The first."
 
 
+def test_exception_of_a_name_with_brackets_is_for_that_name_alone() -> None:
+    """An exception that names a user with brackets excuses no user of a letter within them."""
+    exception = KeyException(users=("ci-[abc]",), reason="So it is.", expires=TODAY)
+
+    assert exception.excuses("old", key("ci-[abc]"), TODAY)
+    assert not exception.excuses("old", key("ci-a"), TODAY)
+
+
+def test_exception_of_a_key_holds_for_one_of_which_no_more_is_known() -> None:
+    """To tell whether an exception is about a key it is enough to know whose it is, and its KeyId."""
+    whole = key()
+    facts = KeyFacts.of_user(whole.key_id, ONE, "ci-deploy", whole.user_arn, NOW)
+    for fits in ({"keys": [whole.key_id]}, {"users": ["ci-*"]}, {"accounts": [ONE]}):
+        exception = KeyException.model_validate(fits | {"reason": "So it is.", "expires": TODAY})
+        assert exception.excuses("old", facts, TODAY)
+        assert not exception.excuses("old", facts, TODAY + timedelta(days=1))
+
+
 def test_root_is_excused_by_its_name() -> None:
     """An exception for `<root_account>` is for the root user, and a `*` is for him too."""
     root = key(ROOT_USER, status=None, age=None)

@@ -101,7 +101,11 @@ KIND_NAMES = ("older_than", "unused_for", "never_used", "two_active_keys", "root
 RULE = GOOD.partition("rules:\n")[2]
 MISTAKES: dict[str, tuple[str, list[str]]] = {
     "missing version": ("rules: []", ["- line 1: version is missing"]),
-    "another version": ("version: 2\nrules: []", ["- line 1: version: input should be 1"]),
+    "another version": ("version: 2\nrules: []", ["- line 1: version: input should be less than or equal to 1"]),
+    "version that is a truth": (
+        "version: true\nrules: []",
+        ["- line 1: version: input should be a valid integer"],
+    ),
     "no fields": ("- 1", ["- line 1: fields are expected here, such as version: 1"]),
     "a text": ("policy", ["- line 1: fields are expected here, such as version: 1"]),
     "rules that are no list": ("version: 1\nrules: {}", ["- line 2: rules: a list is expected here"]),
@@ -170,6 +174,14 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "exception without end": (
         f"{GOOD}exceptions:\n  - {{reason: So it is., users: [ci-deploy]}}\n",
         ["- line 8: exceptions[0]: expires is missing"],
+    ),
+    "exception that ends at a number": (
+        f"{GOOD}exceptions:\n  - {{reason: So., users: [ci-*], expires: 1893456000}}\n",
+        ["- line 8: exceptions[0].expires: input should be a valid date"],
+    ),
+    "exception that ends at a text": (
+        f"{GOOD}exceptions:\n  - {{reason: So., users: [ci-*], expires: '2027-01-01'}}\n",
+        ["- line 8: exceptions[0].expires: input should be a valid date"],
     ),
     "exception without reason": (
         f"{GOOD}exceptions:\n  - {{expires: 2027-03-31, users: [ci-deploy]}}\n",
@@ -338,6 +350,21 @@ def test_whatever_value_raises_nothing_but_a_policy_error(value: object, field: 
         read_policy(text.encode(), "policy.yaml")
     except PolicyError as error:
         assert str(error).startswith("policy.yaml is not usable")  # noqa: PT017 - either is right
+
+
+def test_user_whose_id_is_a_number_may_be_named_without_quotation_marks() -> None:
+    """An auth manager's id that is a number is the same user, however it is written."""
+    bare, quoted = (policy_of(ASKING.replace("[approver]", each)) for each in ("[1]", '["1"]'))
+
+    assert [(user.id, user.name) for user in bare.deactivation.assigned_users] == [("1", "1")]
+    assert bare == quoted
+
+
+@pytest.mark.parametrize("user", ["true", "1.5e3x: 1", "[1]", "2027-01-01", "~"])
+def test_user_that_is_neither_text_nor_number_is_refused(user: str) -> None:
+    """A truth, a list, a day or nothing is no user who may approve."""
+    with pytest.raises(PolicyError, match=r"line 9: deactivation\.assigned_users\[0\]"):
+        policy_of(ASKING.replace("[approver]", f"[{user}]"))
 
 
 def test_days_at_the_edge_of_patience_may_propose() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.access_keys.key_facts import KeyFacts
+from keywatch.access_keys.policy.fields import fits_one
 from keywatch.access_keys.policy.rules import (
     KINDS,
     BaseRule,
@@ -262,3 +263,29 @@ def test_rules_of_use_alone_propose() -> None:
     assert (unused.proposes, never.proposes) == (True, True)
     assert [rule.proposes for rule in ALL] == [False] * len(ALL)
     assert {kind for kind in KINDS if "deactivate" in kind.model_fields} == {UnusedFor, NeverUsed}
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "fits"),
+    [
+        ("ci-deploy", "ci-*", True),
+        ("ci-1", "ci-?", True),
+        ("ci-", "ci-?", False),
+        ("CI-1", "ci-*", False),
+        ("ci-[ab]", "ci-[ab]", True),
+        ("ci-a", "ci-[ab]", False),
+        ("ci-a", "ci-[!b]", False),
+        ("ci-[!b]", "ci-[!*", True),
+        ("ci-[[]", "ci-[[]", True),
+        ("[", "[", True),
+    ],
+)
+def test_star_and_question_mark_alone_stand_for_others(name: str, pattern: str, fits: bool) -> None:  # noqa: FBT001
+    """In a pattern `*` stands for any characters and `?` for one; brackets are what they look like."""
+    assert fits_one(name, [pattern]) is fits
+
+
+@given(st.text("ab[]!-^.$\\", max_size=6), st.text("ab[]!-^.$\\", max_size=6))
+def test_pattern_without_star_or_question_mark_is_a_name(name: str, pattern: str) -> None:
+    """A pattern in which nothing stands for others fits the one name that is written so."""
+    assert fits_one(name, [pattern]) is (name == pattern)

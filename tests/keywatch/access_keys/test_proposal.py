@@ -20,6 +20,7 @@ from keywatch.access_keys.proposal import (
     Proposal,
     ProposedKey,
     check_approval,
+    check_still_assigned,
     digest,
     proposed_key,
     read_proposal,
@@ -27,7 +28,7 @@ from keywatch.access_keys.proposal import (
 )
 from keywatch.access_keys.record import ROOT_USER
 from keywatch.errors import ApprovalError, ProposalAlteredError
-from tests.keywatch.judged import NOW, key
+from tests.keywatch.judged import ASKING, NOW, key, policy_of
 
 DAY: Final = timedelta(days=1)
 UNUSED: Final = UnusedFor(id="unused", severity="high", kind="unused_for", days=45, deactivate="propose")
@@ -125,6 +126,16 @@ def test_approval_that_is_late_does_not_count(late: timedelta) -> None:
     """After its end a proposal is not acted on, even if the answer came in time."""
     with pytest.raises(ApprovalError, match="could be acted on for 24 hours"):
         check_approval(PROPOSAL, "approver", NOW + late)
+
+
+@pytest.mark.parametrize("user_id", [None, "", "second", "Approver"])
+def test_whom_todays_policy_does_not_name_may_not_approve(user_id: str | None) -> None:
+    """Whoever the policy no longer names has approved in vain; whom it names may."""
+    policy = policy_of(ASKING)
+
+    check_still_assigned(policy, "approver")
+    with pytest.raises(ApprovalError, match=r"The policy no longer lets user .* approve"):
+        check_still_assigned(policy, user_id)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlalchemy import Engine
 
+from keywatch.access_keys.deactivate import ACTIONS
 from keywatch.access_keys.extract import AccessKeyExtraction
 from keywatch.access_keys.proposal import LASTS
 from keywatch.access_keys.record import Account
@@ -20,9 +21,11 @@ from keywatch.access_keys.transform import transform_row
 from keywatch.errors import (
     ApprovalError,
     AwsCredentialsError,
+    DeactivationsFailedError,
     KeywatchError,
     ProposalAlteredError,
     StagingGoneError,
+    SupersededError,
     SupersededProposalError,
     TransientError,
     UnreachableError,
@@ -31,11 +34,12 @@ from keywatch.pipeline.deactivate import Answer, Deactivation, deactivate_approv
 from keywatch.pipeline.find import find
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.propose import propose
+from keywatch.pipeline.record_deactivations import record_decision
 from keywatch.report.proposals import KeyResult, Proposals, Result
 from keywatch.staging import encode
 from localcloud import Fault, FaultKind, LocalCloud, SeededKey
 from tests.keywatch.deactivating import USER, Deactivator, proposed, statuses, unused_key
-from tests.keywatch.judged import policy_of
+from tests.keywatch.judged import ASKING, policy_of
 from tests.keywatch.pipeline.proposing import APPROVED, NOBODY, REJECTED, freeze, run_in, state_of
 from tests.keywatch.report.found import write
 from tests.keywatch.report.stores import store_in
@@ -72,7 +76,12 @@ def run(tmp_path: Path) -> RunFolder[Path]:
 @pytest.fixture
 def by(cloud: LocalCloud, store: Engine) -> Deactivation:
     """Give the way to AWS as the deactivation role."""
-    return Deactivation(Proposals(store), Deactivator(cloud).connect, lambda: datetime.now(UTC))
+    return Deactivation(
+        proposals=Proposals(store),
+        policy=policy_of(ASKING),
+        connect=Deactivator(cloud).connect,
+        clock=lambda: datetime.now(UTC),
+    )
 
 
 @pytest.fixture
@@ -315,13 +324,13 @@ def test_key_that_fails_at_the_last_attempt_has_failed(
 ) -> None:
     """At the last attempt a key that cannot be tried has failed, with the reason in the store."""
     sha256 = freeze(store, run, [proposed(key) for key in three])
-    cloud.inject(Fault(FaultKind.THROTTLE, action="UpdateAccessKey", user=USERS[1], count=None))
+    cloud.inject(Fault(FaultKind.THROTTLE, action="GetAccessKeyLastUsed", user=USERS[1], count=None))
 
     assert deactivate_approved(sha256, APPROVED, run, by) == {"deactivated": 2, "failed": 1}
 
     failed = results(store, sha256, three)[1]
-    assert failed.result == "failed"
-    assert "AWS throttles iam:UpdateAccessKey" in str(failed.reason)
+    assert (failed.result, failed.attempted) == ("failed", False)
+    assert failed.reason == "AWS throttles iam:GetAccessKeyLastUsed there. The next proposal has the key again."
 
 
 def test_lost_answer_ends_as_deactivated(
@@ -337,6 +346,226 @@ def test_lost_answer_ends_as_deactivated(
 
     assert deactivate_approved(sha256, APPROVED, run, by) == {"deactivated": 1}
     assert len(cloud.requests(action="UpdateAccessKey")) == 1
+
+
+def test_answer_that_is_lost_at_the_last_try_is_looked_for(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """If the answer is lost at the last try, AWS is looked at again: a key that is inactive then was deactivated."""
+    sha256 = freeze(store, run, [proposed(made)])
+    cloud.inject(Fault(FaultKind.DROP_AFTER, action="UpdateAccessKey"))
+
+    assert deactivate_approved(sha256, APPROVED, run, by) == {"deactivated": 1}
+
+    (result,) = results(store, sha256, [made])
+    assert (result.reason, result.attempted) == ("AWS did it, though its answer was lost", True)
+    assert len(cloud.requests(action="UpdateAccessKey")) == 1
+
+
+def test_answer_that_stays_lost_is_unknown(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey, iam: IAMClient
+) -> None:
+    """If AWS cannot be looked at again, the key is not said to be as it was: it may be inactive, and here it is."""
+    sha256 = freeze(store, run, [proposed(made)])
+    cloud.inject(Fault(FaultKind.DROP_AFTER, action="UpdateAccessKey"))
+    connected: list[str] = []
+
+    def connect(account: Account) -> IAMClient:
+        connected.append(account.id)
+        if len(connected) > 1:
+            raise UnreachableError("There is no answer any more.")
+        return by.connect(account)
+
+    assert deactivate_approved(sha256, APPROVED, run, replace(by, connect=connect)) == {"unknown": 1}
+
+    (result,) = results(store, sha256, [made])
+    assert result.reason == (
+        "AWS was asked to, and its answer is not known; look at the key. There is no answer any more."
+    )
+    assert statuses(iam) == {made.access_key_id: "Inactive"}
+
+
+def test_key_that_is_active_after_a_lost_answer_is_unknown(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """Where no answer ever comes, the key is unknown, active as it looks: a request may be late."""
+    sha256 = freeze(store, run, [proposed(made)])
+    cloud.inject(Fault(FaultKind.DROP_BEFORE, action="UpdateAccessKey", count=None))
+
+    assert deactivate_approved(sha256, APPROVED, run, by) == {"unknown": 1}
+    assert "its answer is not known" in str(results(store, sha256, [made])[0].reason)
+
+
+def test_failure_after_a_lost_answer_is_unknown(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """A key of which AWS was asked by an attempt before is unknown, not failed, if nothing can be asked at the last."""
+    sha256 = freeze(store, run, [proposed(made)])
+    cloud.inject(Fault(FaultKind.DROP_AFTER, action="UpdateAccessKey"))
+    with pytest.raises(TransientError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, last_try=False))
+    cloud.inject(Fault(FaultKind.DENY, action="ListAccessKeys", count=None))
+
+    assert deactivate_approved(sha256, APPROVED, run, by) == {"unknown": 1}
+    assert "denies iam:ListAccessKeys to the deactivation role" in str(results(store, sha256, [made])[0].reason)
+
+
+def test_credentials_that_end_after_a_lost_answer_leave_the_key_unknown(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """If the next attempt can ask nothing at all, the key has no result, and the record says that AWS was asked."""
+    sha256 = freeze(store, run, [proposed(made)])
+    cloud.inject(Fault(FaultKind.DROP_AFTER, action="UpdateAccessKey"))
+    with pytest.raises(TransientError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, last_try=False))
+
+    def connect(_: Account) -> IAMClient:
+        raise AwsCredentialsError("AWS refuses the credentials")
+
+    with pytest.raises(AwsCredentialsError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, connect=connect))
+
+    (result,) = results(store, sha256, [made])
+    assert (result.result, result.attempted) == (None, True)
+    with pytest.raises(DeactivationsFailedError) as caught:
+        record_decision(sha256, APPROVED, run, store, [], now=datetime.now(UTC))
+    assert "AWS was asked to, and its answer is not known" in str(caught.value)
+    assert "not tried" not in str(caught.value)
+
+
+def test_attempt_given_up_for_dead_leaves_alone_what_was_activated_since(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey, iam: IAMClient
+) -> None:
+    """An attempt that wakes up after a later one has ended does not deactivate what an administrator has activated."""
+    sha256 = freeze(store, run, [proposed(made)])
+
+    def slowly(account: Account) -> IAMClient:
+        deactivate_approved(sha256, APPROVED, run, by)
+        cloud.set_key_status(made.access_key_id, "Active")
+        return by.connect(account)
+
+    with pytest.raises(SupersededError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, connect=slowly))
+
+    assert statuses(iam) == {made.access_key_id: "Active"}
+    assert ends(store, sha256, [made]) == ["deactivated"]
+    assert len(cloud.requests(action="UpdateAccessKey")) == 1
+
+
+def test_attempt_given_up_for_dead_overwrites_no_result(
+    store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """What an attempt finds that wakes up late does not take the place of what the later one has done."""
+    sha256 = freeze(store, run, [proposed(made)])
+
+    def slowly(account: Account) -> IAMClient:
+        deactivate_approved(sha256, APPROVED, run, by)
+        return by.connect(account)
+
+    assert deactivate_approved(sha256, APPROVED, run, replace(by, connect=slowly)) == {"deactivated": 1}
+
+    assert [(each.result, each.reason) for each in results(store, sha256, [made])] == [("deactivated", None)]
+
+
+def test_attempt_given_up_for_dead_says_nothing_of_what_the_later_one_does(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """An attempt that loses an answer, and is no longer the newest when it looks again, leaves the result to that."""
+    sha256 = freeze(store, run, [proposed(made)])
+    cloud.inject(Fault(FaultKind.DROP_BEFORE, action="UpdateAccessKey"))
+    connected: list[str] = []
+
+    def connect(account: Account) -> IAMClient:
+        connected.append(account.id)
+        if len(connected) > 1:
+            by.proposals.begin(sha256)
+        return by.connect(account)
+
+    with pytest.raises(SupersededError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, connect=connect))
+
+    assert ends(store, sha256, [made]) == [None]
+    assert deactivate_approved(sha256, APPROVED, run, by) == {"deactivated": 1}
+
+
+def test_results_are_read_anew_before_each_key(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, three: list[SeededKey]
+) -> None:
+    """A key that has ended while others were tried is not asked for."""
+    sha256 = freeze(store, run, [proposed(key) for key in three])
+
+    def connect(account: Account) -> IAMClient:
+        key_id = proposed(three[2]).key_id
+        by.proposals.end(sha256, key_id, "refused", "its user is gone", datetime.now(UTC))
+        return by.connect(account)
+
+    ended = deactivate_approved(sha256, APPROVED, run, replace(by, connect=connect))
+
+    assert ended == {"deactivated": 2, "refused": 1}
+    assert {each.user for each in cloud.requests(action="ListAccessKeys")} == set(USERS[:2])
+
+
+def test_approver_whom_todays_policy_does_not_name_is_refused(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """Whoever may no longer approve by the policy as it is now has approved in vain, and that is recorded."""
+    sha256 = freeze(store, run, [proposed(made)])
+    by = replace(by, policy=policy_of(ASKING.replace("[approver]", "[somebody]")))
+
+    assert "no longer lets user approver approve" in not_acted_on(cloud, sha256, APPROVED, run, by, ApprovalError)
+    assert state_of(store, sha256).state == "refused"
+
+
+def test_approver_whom_the_proposal_does_not_name_is_refused(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """Whoever may approve only since the proposal was shown may not approve it."""
+    sha256 = freeze(store, run, [proposed(made)])
+    by = replace(by, policy=policy_of(ASKING.replace("[approver]", "[approver, somebody]")))
+    answer = Answer(approved=True, user_id="somebody", user_name="Somebody")
+
+    not_acted_on(cloud, sha256, answer, run, by, ApprovalError)
+    assert state_of(store, sha256).state == "refused"
+
+
+def test_dry_run_of_todays_policy_changes_nothing(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """If the policy has become a dry run, nothing is changed, though the proposal was none."""
+    sha256 = freeze(store, run, [proposed(made)])
+    by = replace(by, policy=policy_of(ASKING.replace("dry_run: false", "dry_run: true")))
+
+    assert deactivate_approved(sha256, APPROVED, run, by) == {"would_deactivate": 1}
+
+    assert cloud.requests(action="UpdateAccessKey") == []
+    assert results(store, sha256, [made])[0].attempted is False
+
+
+@pytest.mark.parametrize(
+    ("days", "rules", "result"),
+    [
+        (0, "", "refused"),
+        (0, "rules: [unused], ", "refused"),
+        (-1, "", "deactivated"),
+        (9, "rules: [old], ", "deactivated"),
+    ],
+    ids=["holds", "of the rule", "expired", "of another rule"],
+)
+def test_exception_of_todays_policy_keeps_a_key(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey,
+    days: int, rules: str, result: Result,
+) -> None:  # fmt: skip
+    """A key that the policy has excused since it was proposed stays; an exception that does not hold is none."""
+    sha256 = freeze(store, run, [proposed(made)])
+    ends_on = datetime.now(UTC) + timedelta(days=days)
+    exception = f"{{users: [{USER}], {rules}reason: So it is., expires: {ends_on:%Y-%m-%d}}}"
+    by = replace(by, policy=policy_of(f"{ASKING}    exceptions: [{exception}]\n"))
+
+    assert deactivate_approved(sha256, APPROVED, run, by) == {result: 1}
+
+    (ended,) = results(store, sha256, [made])
+    assert ended.reason == ("the policy has an exception for it meanwhile" if result == "refused" else None)
+    assert len(asked_of_iam(cloud)) == 0 or result != "refused"
 
 
 def test_repeating_what_is_done_asks_nothing(
@@ -364,15 +593,19 @@ def test_denied_account_fails_its_keys_alone(
     assert f"AWS account {three[1].account} denies sts:AssumeRole" in str(results(store, sha256, three)[1].reason)
 
 
+@pytest.mark.parametrize("action", ACTIONS)
 def test_denied_action_is_named_in_the_store(
-    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey, action: str
 ) -> None:
-    """A role that lacks the action fails the key, which stays active, and the store names the action."""
+    """A role that lacks an action fails the key, which stays active; the store names the action and that role."""
     sha256 = freeze(store, run, [proposed(made)])
-    cloud.inject(Fault(FaultKind.DENY, action="UpdateAccessKey", count=None))
+    cloud.inject(Fault(FaultKind.DENY, action=action.partition(":")[2], count=None))
 
     assert deactivate_approved(sha256, APPROVED, run, by) == {"failed": 1}
-    assert "denies iam:UpdateAccessKey" in str(results(store, sha256, [made])[0].reason)
+
+    reason = str(results(store, sha256, [made])[0].reason)
+    assert f"denies {action} to the deactivation role" in reason
+    assert "audit role" not in reason
 
 
 def test_credentials_that_are_refused_end_it_at_once(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,10 @@ def run(tmp_path: Path) -> RunFolder[Path]:
     return run_in(tmp_path)
 
 
-def asked(store: Engine, run: RunFolder[Path], policy: Policy = POLICY) -> ProposalRequest:
+def asked(store: Engine, run: RunFolder[Path], policy: Policy = POLICY, at: datetime = NOW + HOUR) -> ProposalRequest:
     """Find and propose."""
-    find(store, policy, run, NOW + HOUR)
-    request = propose(store, policy, run, NOW + HOUR)
+    find(store, policy, run, at)
+    request = propose(store, policy, run, at)
     assert request is not None
     return request
 
@@ -59,36 +59,39 @@ def asked(store: Engine, run: RunFolder[Path], policy: Policy = POLICY) -> Propo
 def cells(body: str) -> list[list[str]]:
     """Read the rows of the table in a request, as a page shows them; nothing else may be in them."""
     reader = TableReader()
-    reader.feed(MarkdownIt("commonmark").enable("table").render(body))
+    reader.feed(MarkdownIt("gfm-like").render(body))
     return reader.rows[1:]
 
 
 class TableReader(HTMLParser):
-    """Reads a table whose cells hold text alone, but for code in the first."""
+    """Reads a table whose cells hold text alone: in its head as it is, and further on as one piece of code."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
-        self._inside = False
+        self._within: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        """Begin a row or a cell."""
+        """Begin a row, a cell or its code."""
         del attrs
         if tag == "tr":
             self.rows.append([])
         elif tag in ("td", "th"):
             self.rows[-1].append("")
-            self._inside = True
-        elif self._inside:
-            assert (tag, len(self.rows[-1])) == ("code", 1)
+            self._within = [tag]
+        elif self._within:
+            assert (tag, self._within, self.rows[-1][-1]) == ("code", ["td"], "")
+            self._within.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """End a cell."""
-        self._inside = self._inside and tag not in ("td", "th")
+        """End a cell or its code."""
+        if tag in self._within:
+            del self._within[self._within.index(tag) :]
 
     def handle_data(self, data: str) -> None:
         """Take what a cell says."""
-        if self._inside:
+        if self._within:
+            assert self._within in (["th"], ["td", "code"])
             self.rows[-1][-1] += data
 
 
@@ -141,10 +144,56 @@ def test_nothing_to_propose_closes_what_was_open(store: Engine, run: RunFolder[P
 def test_newer_proposal_supersedes_the_open_one(store: Engine, run: RunFolder[Path], tmp_path: Path) -> None:
     """What a newer run proposes takes the place of what nobody has answered."""
     write(store, [record("ci-deploy", age=100)])
-    earlier, later = asked(store, run), asked(store, run_in(tmp_path, "later"))
+    earlier, later = asked(store, run), asked(store, run_in(tmp_path, "later"), at=NOW + 2 * HOUR)
 
     assert state_of(store, earlier["sha256"]).state == "superseded"
+    assert state_of(store, earlier["sha256"]).decided == NOW + 2 * HOUR
     assert state_of(store, later["sha256"]).state == "open"
+
+
+def test_run_that_did_not_look_last_proposes_nothing(store: Engine, run: RunFolder[Path], tmp_path: Path) -> None:
+    """A run that comes late to its proposal asks nobody, and what a newer run has asked stays open."""
+    write(store, [record("ci-deploy", age=100)])
+    find(store, POLICY, run, NOW + HOUR)
+    later = asked(store, run_in(tmp_path, "later"), at=NOW + 2 * HOUR)
+
+    assert propose(store, POLICY, run, NOW + 3 * HOUR) is None
+
+    assert state_of(store, later["sha256"]).state == "open"
+    assert not (run.folder / "proposals").exists()
+
+
+def test_run_that_did_not_look_last_closes_nothing(store: Engine, run: RunFolder[Path], tmp_path: Path) -> None:
+    """While a newer run has looked, and not proposed yet, an older one leaves open what is."""
+    write(store, [record("ci-deploy", age=100)])
+    open_one = asked(store, run)
+    find(store, POLICY, run_in(tmp_path, "later"), NOW + 2 * HOUR)
+
+    assert propose(store, POLICY, run, NOW + 3 * HOUR) is None
+
+    assert state_of(store, open_one["sha256"]).state == "open"
+
+
+def test_run_that_never_looked_proposes_nothing(store: Engine, run: RunFolder[Path]) -> None:
+    """Without a look there is nothing to propose."""
+    write(store, [record("ci-deploy", age=100)])
+
+    assert propose(store, POLICY, run, NOW + HOUR) is None
+
+
+def test_exception_in_todays_policy_keeps_a_key_out(store: Engine, run: RunFolder[Path]) -> None:
+    """A key that was found, and that the policy has excused since, is not proposed; on its last day it still holds."""
+    write(store, [record("ci-deploy", age=100, idle=50), record("backup", age=100, idle=60)])
+    find(store, POLICY, run, NOW + HOUR)
+    excused, held = (
+        policy_of(f"{ASKING}    exceptions: [{{users: [backup], reason: So it is., expires: {day:%Y-%m-%d}}}]\n")
+        for day in (NOW, NOW - timedelta(days=1))
+    )
+
+    for policy, users in ((excused, ["ci-deploy"]), (held, ["backup", "ci-deploy"])):
+        request = propose(store, policy, run, NOW + HOUR)
+        assert request is not None
+        assert [key.user_name for key in frozen_proposal(run, request["sha256"]).keys] == users
 
 
 def test_root_and_keys_of_unknown_age_are_never_proposed(store: Engine, run: RunFolder[Path]) -> None:
@@ -192,6 +241,7 @@ def test_request_says_what_is_asked(store: Engine, run: RunFolder[Path]) -> None
     proposal = frozen_proposal(run, request["sha256"])
     assert [key.user_name for key in proposal.keys] == ["build", "backup", "ci-deploy"]
 
+    unused = "last used 50 days ago; 45 are too many"
     effect = "An approval makes each key inactive that is still unused then. A key can be activated again."
     assert request["body"].splitlines() == [
         f"{effect} Until 2026-11-28 07:00 UTC.",
@@ -204,9 +254,9 @@ def test_request_says_what_is_asked(store: Engine, run: RunFolder[Path]) -> None
         "",
         "| Key | User | Account | Owner | Why |",
         "|---|---|---|---|---|",
-        f"| `AKIA...0001` | build | {TWO} | nobody | never used, and 60 days old; the grace period is 14 |",
-        f"| `AKIA...0001` | ci-deploy | prod {ONE} | team@example.com | last used 50 days ago; 45 are too many |",
-        f"| `AKIA...0001` | backup | {TWO} | nobody | never used, and 20 days old; the grace period is 14 |",
+        f"| `AKIA...0001` | `build` | `{TWO}` | `nobody` | `never used, and 60 days old; the grace period is 14` |",
+        f"| `AKIA...0001` | `ci-deploy` | `prod {ONE}` | `team@example.com` | `{unused}` |",
+        f"| `AKIA...0001` | `backup` | `{TWO}` | `nobody` | `never used, and 20 days old; the grace period is 14` |",
     ]
 
 
@@ -238,6 +288,14 @@ def hostile_key(name: str) -> ProposedKey:
     )
 
 
+def rows_of(name: str) -> list[list[str]]:
+    """Give what a request shows of a key whose names are a hostile one, and of one behind it."""
+    users = (AssignedUser(id="approver", name="approver"),)
+    keys = (hostile_key(name), hostile_key("ci-deploy"))
+    proposal = Proposal(run_id="run", created=NOW, dry_run=False, assigned_users=users, keys=keys)
+    return cells(request_text(proposal, "0" * 64, 0))
+
+
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1) | st.text("`|\\[]()<>!*_~&;#a \n-+1.:", min_size=1))
 @example("`<img src=x onerror=alert(1)>`")
 @example("`a` | b | c")
@@ -245,19 +303,42 @@ def hostile_key(name: str) -> ProposedKey:
 @example("[click](javascript:alert(1)) ![x](https://example.com/x.png)")
 @example("&lt;b&gt; <b>bold</b> ~~gone~~ # no heading")
 @example("a\n\n# heading\r\n| x | y |")
+@example("https://example.com www.example.com team@example.com <https://example.com>")
+@example("`")
+@example("a ``` b ` c `")
+@example("\\`")
+@example(" ")
+@example("|")
 def test_names_of_others_are_text_and_nothing_else(name: str) -> None:
-    """However an account, a user or an owner is called, a request shows it as it is, in its cell."""
-    users = (AssignedUser(id="approver", name="approver"),)
-    keys = (hostile_key(name), hostile_key("ci-deploy"))
-    proposal = Proposal(run_id="run", created=NOW, dry_run=False, assigned_users=users, keys=keys)
-    shown = " ".join(name.split())
+    """However an account, a user or an owner is called, a request shows it as code in its cell, and links to nothing.
 
-    rows = [[" ".join(cell.split()) for cell in row] for row in cells(request_text(proposal, "0" * 64, 0))]
+    All that a name loses is what it is in lines, and how its bars look.
+    """
+    shown = " ".join(name.split()).replace("|", "\N{BROKEN BAR}")
+
+    rows = [[" ".join(cell.split()) for cell in row] for row in rows_of(name)]
 
     assert rows == [
         ["AKIA...0001", shown, f"{shown} {ONE}".strip(), shown or "nobody", "never used"],
         ["AKIA...0001", "ci-deploy", f"ci-deploy {ONE}", "ci-deploy", "never used"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a|b", "a\N{BROKEN BAR}b"),
+        ("`", "`"),
+        ("``a` b", "``a` b"),
+        ("a\n b", "a b"),
+        ("https://example.com", "https://example.com"),
+        ("team@example.com", "team@example.com"),
+        ("**a** &amp; <b>", "**a** &amp; <b>"),
+    ],
+)
+def test_name_survives_as_it_is_but_for_bars_and_lines(name: str, shown: str) -> None:
+    """Backticks, addresses and Markdown are shown letter by letter; a bar is a broken one, and a line break a space."""
+    assert rows_of(name)[0][1] == shown
 
 
 def test_frozen_proposal_that_is_another_or_gone_is_refused(store: Engine, run: RunFolder[Path]) -> None:

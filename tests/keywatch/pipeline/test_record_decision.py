@@ -66,11 +66,10 @@ def recorded(
     ("answer", "decision", "by"),
     [
         (REJECTED, "rejected", ("Approver", "approver")),
-        (NOBODY, "timed_out", (None, None)),
         (Answer(approved=False, user_id=None, user_name=None), "timed_out", (None, None)),
         (Answer(approved=False, user_id="", user_name=None), "timed_out", (None, "")),
     ],
-    ids=["rejected", "default answer", "nobody", "empty"],
+    ids=["rejected", "nobody", "empty"],
 )
 def test_decision_without_deactivation_is_recorded(
     store: Engine, run: RunFolder[Path], answer: Answer | None, decision: State, by: tuple[str | None, str | None]
@@ -197,10 +196,11 @@ def test_decision_stays_as_it_was_made(store: Engine, run: RunFolder[Path], tmp_
     [
         ("altered", APPROVED, "altered", "the proposal's file was altered after it was shown"),
         ("refused", APPROVED, "refused", "the approval does not count"),
-        (None, APPROVED, "refused", "the approval does not count"),
-        (None, None, "failed", "the request failed before it was answered"),
+        (None, APPROVED, "failed", "the request or what follows it failed"),
+        (None, NOBODY, "failed", "the request or what follows it failed"),
+        (None, None, "failed", "the request or what follows it failed"),
     ],
-    ids=["altered", "refused", "approved, and not acted on", "no answer"],
+    ids=["altered", "refused", "approved, and not acted on", "approved by nobody", "no answer"],
 )
 def test_what_went_wrong_before_fails_the_run_once_it_is_recorded(
     store: Engine, run: RunFolder[Path], state: State | None, answer: Answer | None, decision: State, said: str
@@ -218,6 +218,52 @@ def test_what_went_wrong_before_fails_the_run_once_it_is_recorded(
     assert (row["Decision"], row["Result"]) == (decision, "not_attempted")
     assert row.get("DecidedBy") == ("Somebody" if state else answer and answer["user_name"])
     assert state_of(store, sha256).state == decision
+
+
+def test_key_of_which_aws_was_asked_is_unknown_and_not_untried(store: Engine, run: RunFolder[Path]) -> None:
+    """A key without a result of which AWS was asked may be inactive: its row says so, and the run fails by name."""
+    proposed = keys("ci-0", "ci-1", "ci-2")
+    sha256 = freeze(store, run, proposed, created=NOW)
+    proposals = Proposals(store)
+    proposals.decide(sha256, "approved", NOW, "approver", "Approver")
+    attempt = proposals.begin(sha256)
+    proposals.attempting(sha256, proposed[0].key_id, attempt, NOW)
+    proposals.attempting(sha256, proposed[1].key_id, attempt, NOW)
+    proposals.end(sha256, proposed[1].key_id, "unknown", "AWS was asked to; look at the key", NOW)
+    proposals.end(sha256, proposed[2].key_id, "deactivated", None, NOW)
+    destination = MemoryDestination(100_000)
+
+    with pytest.raises(DeactivationsFailedError) as caught:
+        record_decision(sha256, APPROVED, run, store, [destination], now=LATER)
+
+    asked = "AWS was asked to, and its answer is not known; look at the key, and see the log of task deactivate"
+    first, *named = str(caught.value).splitlines()
+    assert first.startswith(
+        "Of 3 keys that Approver has approved, these 2 were not deactivated, or are not known to be."
+    )
+    assert named == [
+        f"- AKIA...0001 of arn:aws:iam::{ONE}:user/ci-0: {asked}",
+        f"- AKIA...0001 of arn:aws:iam::{ONE}:user/ci-1: AWS was asked to; look at the key",
+    ]
+    assert "not tried" not in str(caught.value)
+    assert {row["user"]: row["Result"] for row in destination.records} == {
+        "ci-0": "unknown",
+        "ci-1": "unknown",
+        "ci-2": "deactivated",
+    }
+
+
+def test_superseded_proposal_is_recorded_once(store: Engine, run: RunFolder[Path], tmp_path: Path) -> None:
+    """The rows of a superseded proposal are of when that was: recording again, whenever, sends nothing new."""
+    old = freeze(store, run, keys("ci-0"), created=NOW)
+    freeze(store, run_in(tmp_path, "later"), keys("ci-0"), created=LATER)
+    destination = MemoryDestination()
+
+    for now in (LATER + HOUR, LATER + 30 * HOUR):
+        record_decision(old, APPROVED, run, store, [destination], now=now)
+
+    (row,) = destination.records
+    assert (row["Decision"], row["DecidedTime"], row["SnapshotTime"]) == ("superseded", *["2026-11-27T07:00:00Z"] * 2)
 
 
 def test_rows_are_delivered_once(store: Engine, run: RunFolder[Path]) -> None:

@@ -11,8 +11,9 @@ from keywatch.access_keys.findings import Finding
 from keywatch.access_keys.policy.model import AssignedUser
 from keywatch.access_keys.policy.rules import UnusedFor
 from keywatch.access_keys.proposal import Proposal, digest, proposed_key
+from keywatch.errors import SupersededError
 from keywatch.report.proposals import Proposals, ProposalState, State
-from keywatch.report.read_deactivations import deactivations_of, deactivations_of_user, read_proposals
+from keywatch.report.read_deactivations import count_results, deactivations_of, deactivations_of_user, read_proposals
 from tests.keywatch.judged import NOW, ONE, TWO, key
 from tests.keywatch.report.found import record, write
 
@@ -73,6 +74,9 @@ def test_next_proposal_takes_the_place_of_the_open_one(proposals: Proposals) -> 
     second = opened(proposals, proposal("ci-deploy", at=NOW + DAY))
 
     assert (state_of(proposals, first), state_of(proposals, second)) == ("superseded", "open")
+    state = proposals.state(first)
+    assert state is not None
+    assert (state.decided, state.decided_by) == (NOW + DAY, None)
 
 
 def test_run_that_proposes_nothing_closes_what_is_open(proposals: Proposals) -> None:
@@ -81,8 +85,10 @@ def test_run_that_proposes_nothing_closes_what_is_open(proposals: Proposals) -> 
     proposals.decide(approved, "approved", NOW, "approver", "Approver")
     waiting = opened(proposals, proposal("ci-deploy", at=NOW + DAY))
 
-    assert [proposals.supersede(NOW), proposals.supersede(NOW)] == [1, 0]
+    assert [proposals.supersede(NOW + 2 * DAY), proposals.supersede(NOW + 3 * DAY)] == [1, 0]
     assert (state_of(proposals, approved), state_of(proposals, waiting)) == ("approved", "superseded")
+    decided = [state.decided for each in (approved, waiting) if (state := proposals.state(each))]
+    assert decided == [NOW, NOW + 2 * DAY]
 
 
 @pytest.mark.parametrize("first", ["approved", "rejected", "timed_out", "altered", "refused", "failed"])
@@ -118,11 +124,97 @@ def test_attempt_is_remembered_for_each_key(proposals: Proposals) -> None:
     made = proposal("ci-deploy", "backup")
     sha256 = opened(proposals, made)
     first, second = (each.key_id for each in made.keys)
+    attempt = proposals.begin(sha256)
 
-    assert [proposals.attempting(sha256, first, NOW) for _ in range(3)] == [False, True, True]
-    assert proposals.attempting(sha256, second, NOW) is False
+    for _ in range(2):
+        proposals.attempting(sha256, first, attempt, NOW)
+
+    assert {key_id: each.attempted for key_id, each in proposals.results(sha256).items()} == {
+        first: True,
+        second: False,
+    }
     again = opened(proposals, proposal("ci-deploy", at=NOW + DAY))
-    assert proposals.attempting(again, first, NOW) is False
+    assert proposals.results(again)[first].attempted is False
+
+
+def test_attempts_are_numbered_for_each_proposal(proposals: Proposals) -> None:
+    """Each attempt at a proposal has a number above those before; another proposal's have nothing to do with them."""
+    one, other = opened(proposals, proposal("ci-deploy")), opened(proposals, proposal("backup", at=NOW + DAY))
+
+    numbers = [proposals.begin(one) for _ in range(3)]
+
+    assert numbers == sorted(set(numbers))
+    assert proposals.begin(other) == numbers[0]
+
+
+def test_earlier_attempt_must_not_ask(proposals: Proposals) -> None:
+    """Once a later attempt has begun, an earlier one is stopped before it asks AWS, and nothing is noted for it."""
+    made = proposal("ci-deploy")
+    sha256 = opened(proposals, made)
+    key_id = made.keys[0].key_id
+    earlier, later = proposals.begin(sha256), proposals.begin(sha256)
+
+    with pytest.raises(SupersededError, match=r"^Another attempt at "):
+        proposals.attempting(sha256, key_id, earlier, NOW)
+
+    assert proposals.results(sha256)[key_id].attempted is False
+    proposals.attempting(sha256, key_id, later, NOW)
+    assert proposals.results(sha256)[key_id].attempted is True
+
+
+def test_key_that_has_ended_must_not_be_asked_for(proposals: Proposals) -> None:
+    """A key that has a result is not asked for again, not even by the newest attempt."""
+    made = proposal("ci-deploy")
+    sha256 = opened(proposals, made)
+    key_id = made.keys[0].key_id
+    attempt = proposals.begin(sha256)
+    proposals.end(sha256, key_id, "refused", "it was used since", NOW)
+
+    with pytest.raises(SupersededError):
+        proposals.attempting(sha256, key_id, attempt, NOW)
+
+    assert proposals.results(sha256)[key_id].attempted is False
+
+
+def test_what_became_of_a_key_first_stays(proposals: Proposals) -> None:
+    """A result that comes late does not take the place of the one that is there."""
+    made = proposal("ci-deploy")
+    sha256 = opened(proposals, made)
+    key_id = made.keys[0].key_id
+    proposals.end(sha256, key_id, "deactivated", None, NOW)
+    before = proposals.results(sha256)
+
+    proposals.end(sha256, key_id, "refused", "its status is Inactive already", NOW + HOUR)
+
+    assert proposals.results(sha256) == before
+
+
+def test_results_are_counted(store: Engine, proposals: Proposals) -> None:
+    """Keys are counted by how they ended: what has no result is unknown if AWS was asked, and else was not tried."""
+    made = proposal("ci-0", "ci-1", "ci-2", "ci-3", "ci-4")
+    sha256 = opened(proposals, made)
+    attempt = proposals.begin(sha256)
+    for each in made.keys[:3]:
+        proposals.attempting(sha256, each.key_id, attempt, NOW)
+    proposals.end(sha256, made.keys[0].key_id, "deactivated", None, NOW)
+    proposals.end(sha256, made.keys[1].key_id, "unknown", "its answer is not known", NOW)
+
+    with store.begin() as connection:
+        counted = count_results(connection, [sha256, "0" * 64])
+
+    assert counted == {sha256: {"deactivated": 1, "unknown": 2, None: 2}}
+
+
+def test_row_of_a_key_says_when_aws_was_asked(store: Engine, proposals: Proposals) -> None:
+    """Each key of a proposal says when AWS was asked about it last, or that it was not."""
+    made = proposal("ci-deploy", "backup")
+    sha256 = opened(proposals, made)
+    proposals.attempting(sha256, made.keys[0].key_id, proposals.begin(sha256), NOW + HOUR)
+
+    with store.begin() as connection:
+        rows = deactivations_of(connection, sha256)
+
+    assert {each.user_name: each.attempted for each in rows} == {"backup": None, "ci-deploy": NOW + HOUR}
 
 
 def test_end_of_a_key_is_kept(proposals: Proposals) -> None:

@@ -45,4 +45,4 @@ IN_WORDS: Final = {
 
 def fits_one(name: str, patterns: Iterable[str]) -> bool:
     """Tell whether a name fits one of some patterns, in which `*` stands for any characters and `?` for one."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)

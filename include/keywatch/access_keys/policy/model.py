@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, Strict, StrictBool, StrictInt, model_validator
 
 from keywatch.access_keys.key_facts import KeyFacts
 from keywatch.access_keys.policy.fields import AccountId, KeyId, Name, PolicyPart, RuleId, Severity, Text, fits_one
@@ -42,7 +42,7 @@ class KeyException(Scope):
     keys: tuple[KeyId, ...] = Field(default=(), description="KeyIds, as findings have them; none means every key.")
     rules: tuple[RuleId, ...] = Field(default=(), description="Ids of rules; none means every rule.")
     reason: Text = Field(description="Why, for whoever reads this later.")
-    expires: date = Field(description="The last day on which it holds, UTC, such as 2027-03-31.")
+    expires: Annotated[date, Strict()] = Field(description="The last day on which it holds, UTC, such as 2027-03-31.")
 
     @model_validator(mode="after")
     def _narrow(self) -> KeyException:
@@ -91,6 +91,8 @@ class AssignedUser(PolicyPart):
 
 
 def _user(value: object) -> object:
+    """Take an id alone for the name too; some auth managers have numbers for ids."""
+    value = str(value) if type(value) is int else value
     return {"id": value, "name": value} if isinstance(value, str) else value
 
 
@@ -101,7 +103,7 @@ class Deactivation(PolicyPart):
         default=True, description="Whether an approval changes nothing, but shows what it would change."
     )
     assigned_users: tuple[
-        Annotated[AssignedUser, BeforeValidator(_user, json_schema_input_type=str | AssignedUser)], ...
+        Annotated[AssignedUser, BeforeValidator(_user, json_schema_input_type=str | int | AssignedUser)], ...
     ] = Field(
         default=(),
         description="Who may approve: ids of Airflow's auth manager, or `id` and `name`. Nobody else can.",
@@ -114,7 +116,7 @@ class Deactivation(PolicyPart):
 class Policy(PolicyPart):
     """The policy."""
 
-    version: Literal[1] = Field(description="Of this format: 1.")
+    version: Annotated[StrictInt, Field(ge=1, le=1)] = Field(description="Of this format: 1.")
     rules: tuple[Rule, ...] = Field(description="What a key should not be.")
     exceptions: tuple[KeyException, ...] = Field(default=(), description="Keys that a rule does not find.")
     owners: tuple[OwnerPattern, ...] = Field(

@@ -72,6 +72,7 @@ def _create_proposals() -> None:
         sa.Column("dry_run", sa.Boolean, nullable=False),
         sa.Column("keys", sa.Integer, nullable=False),
         sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
         sa.Column("decided_by", sa.String),
         sa.Column("decided_by_id", sa.String),
         sa.Column("decided", sa.BigInteger, nullable=False, server_default="0"),
