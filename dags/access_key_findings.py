@@ -19,13 +19,14 @@ in the policy.
 **When it fails**
 - `find`, `notify` or `propose` is red: its log names what is wrong with the policy, line by line, or the store or
 notifier.
-- `load` or `record` is red: a destination did not take the rows; clear it when that is mended.
-- `approve` is red: the run asked before, and was cleared since. Trigger the DAG anew.
+- `load` or `record` is red: its log says which rows a destination did not take, or which approved keys were not
+deactivated, and why. Clear it when a destination is mended.
+- `approve` is red: the run asked before and was cleared since, or no triggerer ran to end the request. Trigger the DAG
+anew.
 - `approve` is skipped or its answer is Reject: nothing is changed. A key is proposed again by the next run.
 - `deactivate` is red: the approval did not count, or AWS could not be asked. What was ended is not tried again.
-- `record` says which approved keys are as they were, and why.
 
-**To make a key active again:** `aws iam update-access-key --user-name NAME --access-key-id ID --status Active`.
+**To make a key active again:** the page *Deactivations* has the commands, which an administrator of the account runs.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import chain, dag, task
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
@@ -105,6 +107,7 @@ def access_key_findings() -> None:
         ProposalApprovalOperator(task_id="approve", proposed_by="propose", response_timeout=RESPONSE_TIMEOUT),
     )
     chain(found, [load(found), notify(), request])
+    request >> EmptyOperator(task_id="proposed")  # without it a run would be green whose `propose` is red
     chain(request, approve, deactivate(request, approve.output), record(request, approve.output))
 
 

@@ -121,7 +121,7 @@ def test_templates_use_what_a_notice_has() -> None:
 
     assert used
     assert used <= set(Notice.__dataclass_fields__)
-    assert named - {"failed", "late", "findings"} == set(Notice.__dataclass_fields__)
+    assert named - {"failed", "late", "findings", "request"} == set(Notice.__dataclass_fields__)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from keywatch.pipeline.record_deactivations import record_decision
 from keywatch.pipeline.tables import TableName
 from keywatch.report.proposals import Proposals, Result
 from keywatch.staging import encode, line_writer, list_folder, make_folder, mark, read_lines
-from keywatch_airflow.approval import answer_of
+from keywatch_airflow.approval import RESPONSE_TIMEOUT, answer_of
 from keywatch_airflow.destinations import get_destination
 from keywatch_airflow.findings_notice import notices
 from keywatch_airflow.findings_params import FindingsParams
@@ -82,7 +82,7 @@ def notify(context: Mapping[str, Any], run_id: str) -> int:
     told = {path.name for path in list_folder(folder)}
     for line in read_lines(folder / "notices.ndjson"):
         notice = Notice(**json.loads(line))
-        name = stable_id("n", notice.owner)
+        name = stable_id("n", notice.owner, notice.title)
         if name not in told:
             ConfiguredNotifier()(cast("Context", {**context, "keywatch": notice}))
             mark(folder / name)
@@ -106,7 +106,7 @@ def propose(run_id: str) -> ProposalRequest:
         PolicyError: The policy is not usable.
         KeywatchError: As `keywatch.pipeline.propose.propose`.
     """
-    request = propose_keys(report_writer(), configured_policy(), _run(run_id), datetime.now(UTC))
+    request = propose_keys(report_writer(), configured_policy(), _run(run_id), datetime.now(UTC), RESPONSE_TIMEOUT)
     if request is None:
         raise AirflowSkipException("No key is proposed for deactivation, so nobody is asked.")
     return request

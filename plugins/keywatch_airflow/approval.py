@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
@@ -50,7 +50,7 @@ class ProposalApprovalOperator(HITLOperator):
             options=[APPROVE, REJECT],
             defaults=REJECT,
             response_timeout=response_timeout,
-            **{"retries": 0, **arguments},
+            **{**arguments, "retries": 0},
         )
         self.proposed_by = proposed_by
 
@@ -69,22 +69,36 @@ class ProposalApprovalOperator(HITLOperator):
         self.assigned_users = request["assigned_users"]
         if not self.assigned_users:  # Airflow would let anybody answer
             raise AirflowFailException("The policy names nobody who may approve, so nobody is asked.")
+        until = utcnow() + (self.response_timeout or timedelta())
         try:
             super().execute(context)
         except TaskAwaitingInput:  # where nothing would notice a newer run
+            self._tell(context, request, until)
             trigger = ApprovalTrigger(
                 proposal=request["sha256"],
                 ti_id=context["ti"].id,
                 options=self.options,
                 params={},
                 defaults=self.defaults,
-                timeout_datetime=utcnow() + (self.response_timeout or timedelta()),
+                timeout_datetime=until,
             )
             self.defer(
                 trigger=trigger,
                 method_name="execute_complete",
                 timeout=(self.response_timeout or timedelta()) + GRACE,
             )
+
+    def _tell(self, context: Context, request: Mapping[str, Any], until: datetime) -> None:
+        """Tell whoever the configuration names that a request waits; it waits all the same if nobody can be told."""
+        from keywatch_airflow.notice import request as waiting
+        from keywatch_airflow.notify import ConfiguredNotifier
+
+        users = [user["name"] for user in request["assigned_users"]]
+        notice = waiting(cast("Mapping[str, Any]", context), request["subject"], users, until)
+        try:
+            ConfiguredNotifier()(cast("Context", {**context, "keywatch": notice}))
+        except Exception:
+            self.log.exception("Nobody could be told of the request, which waits all the same")
 
 
 def answer_of(said: Mapping[str, Any] | None) -> Answer | None:

@@ -40,7 +40,7 @@ class ApprovalTrigger(HITLTrigger):
         """Look for an answer, and, if there is none, whether one is still wanted."""
         if answered := await super()._handle_response():  # type: ignore[no-untyped-call]
             return answered  # type: ignore[no-any-return]
-        if not await sync_to_async(self._is_closed)():
+        if not await sync_to_async(self._is_closed, thread_sensitive=False)():
             return None
         log.info("The proposal %s is superseded: its request is closed", self.proposal)
         return await self._handle_timeout()  # which answers with the default, as of a request that nobody answers

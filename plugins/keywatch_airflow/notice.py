@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,7 @@ class Notice:
     """One notification.
 
     Attributes:
-        event: `failed`, `late` or `findings`.
+        event: `failed`, `late`, `findings` or `request`.
         dag_id: The DAG.
         run_id: Its run.
         url: The run in Airflow's UI; a path alone if `[api] base_url` is not set.
@@ -67,6 +67,24 @@ def _failure(context: Mapping[str, Any], why: str) -> Notice:
     return Notice(
         "failed", dag_id, run_id, url, f"{dag_id} failed: run {run_id}", f"{why}\n\nRun {run_id} of DAG {dag_id}: {url}"
     )
+
+
+def request(context: Mapping[str, Any], subject: str, users: Iterable[str], until: datetime) -> Notice:
+    """Say that a request waits for a person.
+
+    Args:
+        context: Of the task that asks.
+        subject: Its headline.
+        users: Who may answer, by name.
+        until: When it counts as rejected, UTC.
+    """
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    url = url_of_run(dag_id, run_id)
+    text = (
+        f"{subject}\n\nOne of {', '.join(users)} may answer, among Airflow's required actions, until "
+        f"{until:%Y-%m-%d %H:%M} UTC. Without an answer it counts as rejected.\n\nRun {run_id} of DAG {dag_id}: {url}"
+    )
+    return Notice("request", dag_id, run_id, url, subject, text)
 
 
 def lateness(context: Mapping[str, Any], now: datetime | None = None) -> Notice | None:

@@ -15,7 +15,7 @@ import pytest
 from tests.dags.dag_bag import DAG_FILES
 
 MOST_LINES = 150
-MOST_STATEMENTS = 3
+MOST_STATEMENTS = 4
 MOST_STATEMENTS_OF_AN_EXAMPLE = 12
 HEAVY = frozenset(
     {"boto3", "botocore", "azure", "msal", "requests", "cryptography", "keywatch_airflow", "localcloud", "pandas"}

@@ -332,12 +332,15 @@ def test_request_names_who_may_answer_and_waits_for_them(monkeypatch: pytest.Mon
         "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **said: asked.append(said)
     )
     users = [{"id": "approver", "name": "The approver"}]
-    context: Any = {"ti": TaskInstance(users), "task_instance": TaskInstance(users)}
+    dag = DAG("access_key_findings", schedule=None)
+    context: Any = {"ti": TaskInstance(users), "task_instance": TaskInstance(users), "dag": dag, "run_id": RUN_ID}
     before = datetime.now(UTC)
 
     with pytest.raises(TaskDeferred) as deferred:
         operator().execute(context)
 
+    [told] = Kept.told
+    assert told.startswith("nobody: ?\n?\n\nOne of The approver may answer")
     assert (asked[0]["assigned_users"], asked[0]["defaults"], asked[0]["multiple"]) == (users, ["Reject"], False)
     assert isinstance(deferred.value.trigger, ApprovalTrigger)
     path, arguments = deferred.value.trigger.serialize()
@@ -346,6 +349,19 @@ def test_request_names_who_may_answer_and_waits_for_them(monkeypatch: pytest.Mon
     assert arguments["timeout_datetime"] >= before + approval.RESPONSE_TIMEOUT
     assert deferred.value.timeout == approval.RESPONSE_TIMEOUT + approval.GRACE
     assert ApprovalTrigger(**arguments).serialize() == (path, arguments)
+
+
+def test_request_waits_though_nobody_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notifier that fails does not end a request, which would never be made again."""
+    monkeypatch.setattr("airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **_: None)
+    task = TaskInstance([{"id": "approver", "name": "The approver"}])
+    dag = DAG("access_key_findings", schedule=None)
+    context: Any = {"ti": task, "task_instance": task, "dag": dag, "run_id": RUN_ID}
+    Kept.failures = 1
+
+    with pytest.raises(TaskDeferred):
+        operator().execute(context)
+    assert (Kept.failures, Kept.told) == (0, [])
 
 
 def test_store_out_of_reach_closes_no_request(home: Path) -> None:

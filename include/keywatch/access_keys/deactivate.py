@@ -58,7 +58,7 @@ def deactivate_key(
     iam = Iam(client, key.account_id)
     listed = _only_match(iam, key)
     if listed["Status"] != "Active":
-        if listed["Status"] == "Inactive" and not dry_run and attempted:
+        if listed["Status"] == "Inactive" and attempted:
             return True  # an earlier attempt's doing, whose answer was lost
         raise DeactivationRefusedError(f"its status is {listed['Status']} already")
     _check_use(iam, key, listed, now)

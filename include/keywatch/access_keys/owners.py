@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from keywatch.access_keys.policy.model import OwnerPattern, owner_by_pattern
-from keywatch.access_keys.record import ACCOUNT_ID
+from keywatch.access_keys.record import ACCOUNT_ID, ROOT_USER
 from keywatch.errors import OwnerTableError
 
 COLUMNS: Final = ("account", "user", "owner")
 """What the first line of a table of owners names."""
+
+USER_NAME: Final = re.compile(rf"[\w+=,.@-]{{1,128}}|{re.escape(ROOT_USER)}")
+"""A name of an IAM user (IAM API reference, CreateUser), or of root."""
 
 LONGEST: Final = 256
 """Characters of an owner."""
@@ -104,6 +108,8 @@ def read_owner_table(data: bytes, name: str) -> list[Owned]:
         more = [f"- and {len(problems) - SHOWN} more"] * (len(problems) > SHOWN)
         said_all = "\n".join([*problems[:SHOWN], *more])
         raise OwnerTableError(f"{name} is not usable, and nothing of it was taken. Correct it:\n{said_all}")
+    if not found:
+        raise OwnerTableError(f"{name} has a heading, and no line below it: nothing of it was taken.")
     return [said for _, said in found.values()]
 
 
@@ -129,11 +135,20 @@ def _owned(row: list[str], places: list[int]) -> Owned | str:
         return f"it has {len(row)} fields, not {len(COLUMNS)}: put a name with a comma in quotation marks"
     account, user, owner = (row[place].strip() for place in places)
     if not ACCOUNT_ID.fullmatch(account):
-        return f"{account[:40]!r} is not the 12 digits of an account: format the column as text"
+        return _no_account(account)
     if not user or not owner:
         return f"{'user' if not user else 'owner'} is empty"
-    if not user.isprintable():
-        return "the user has a character that cannot be printed"
+    if not USER_NAME.fullmatch(user):
+        return (
+            f"{user[:80]!r} is no name of an IAM user: patterns go into the policy, and of an ARN only the name counts"
+        )
     if not owner.isprintable() or len(owner) > LONGEST:
         return f"the owner is longer than {LONGEST} characters, or has one that cannot be printed"
     return Owned(account, user, owner)
+
+
+def _no_account(text: str) -> str:
+    if not text:
+        return "account is empty"
+    hint = "format the column as text" if text[0].isdigit() and "-" not in text else "write its digits alone"
+    return f"{text[:40]!r} is not the 12 digits of an account: {hint}"

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from keywatch.access_keys.findings import Finding
-from keywatch.access_keys.policy.fields import PolicyPart
 from keywatch.access_keys.policy.model import AssignedUser, Policy
 from keywatch.access_keys.policy.rules import NeverUsed, Rule, UnusedFor
 from keywatch.errors import ApprovalError, ProposalAlteredError
@@ -20,7 +19,13 @@ LASTS: Final = timedelta(hours=24)
 """How long after it was made a proposal may be acted on, however late Airflow comes to it."""
 
 
-class ProposedKey(PolicyPart):
+class Frozen(BaseModel):
+    """Immutable, and exactly as it was written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProposedKey(Frozen):
     """One key that may be deactivated, and what made it so.
 
     Attributes:
@@ -50,7 +55,7 @@ class ProposedKey(PolicyPart):
     reason: str
 
 
-class Proposal(PolicyPart):
+class Proposal(Frozen):
     """A proposal.
 
     Attributes:

@@ -139,6 +139,9 @@ def _approved(sha256: str, answer: Answer, run: RunFolder[Any], by: Deactivation
     return proposal
 
 
+ANSWER_LOST: Final = "AWS did it, though its answer was lost"
+
+
 @dataclass(frozen=True, slots=True)
 class _Try:
     """One attempt at one key."""
@@ -154,8 +157,7 @@ class _Try:
         result: Result
         reason: str | None = None
         try:
-            self._check_policy()
-            result = "deactivated" if self._deactivate(attempted=attempted) else "would_deactivate"
+            result, reason = self._end(attempted=attempted)
         except DeactivationRefusedError as error:
             result, reason = "refused", str(error)
         except SupersededError:
@@ -167,12 +169,29 @@ class _Try:
                 log.warning("Key %s of %s, later: %s", self.key.access_key_id, self.key.user_arn, error)
                 return True
             result, reason = self._look_again(error)
-        self.by.proposals.end(self.sha256, self.key.key_id, result, reason, self.by.clock())
+        self.by.proposals.end(self.sha256, self.key.key_id, result, reason, self.by.clock(), attempt=self.attempt)
         said = f": {reason}" if reason else ""
         log.info("Key %s of %s: %s%s", self.key.access_key_id, self.key.user_arn, result, said)
         return False
 
-    def _deactivate(self, *, attempted: bool) -> bool:
+    def _end(self, *, attempted: bool) -> tuple[Result, str | None]:
+        """Deactivate the key, unless an earlier attempt has, whatever the policy has come to say since."""
+        if attempted and self._is_done():
+            return "deactivated", ANSWER_LOST
+        self._check_policy()
+        dry_run = self.proposal.dry_run or self.by.policy.deactivation.dry_run
+        if self._ask(dry_run=dry_run, attempted=attempted):
+            return "deactivated", None
+        return "would_deactivate", None if self.proposal.dry_run else "the policy makes it a dry run meanwhile"
+
+    def _is_done(self) -> bool:
+        """Tell whether the key is inactive, as AWS was asked to make it before; nothing is changed."""
+        try:
+            return self._ask(dry_run=True, attempted=True)
+        except DeactivationRefusedError:
+            return False
+
+    def _ask(self, *, dry_run: bool, attempted: bool) -> bool:
         """Connect to the key's account, and make the key inactive there."""
         client = self.by.connect(Account(self.key.account_id, self.key.account_name))
         try:
@@ -180,7 +199,7 @@ class _Try:
                 client,
                 self.key,
                 self.by.clock(),
-                dry_run=self.proposal.dry_run or self.by.policy.deactivation.dry_run,
+                dry_run=dry_run,
                 attempted=attempted,
                 attempting=self._note,
             )
@@ -191,12 +210,15 @@ class _Try:
         self.by.proposals.attempting(self.sha256, self.key.key_id, self.attempt, self.by.clock())
 
     def _check_policy(self) -> None:
-        """See that the policy, as it is now, has no exception for the key.
+        """See that the policy, as it is now, still proposes the key.
 
         Raises:
-            DeactivationRefusedError: It has.
+            DeactivationRefusedError: Its rule does no longer, or an exception holds for it.
         """
         key = self.key
+        rule = self.by.policy.rule(key.rule.id)
+        if rule is None or not rule.proposes:
+            raise DeactivationRefusedError(f"rule {key.rule.id} of the policy proposes nothing any more")
         facts = KeyFacts.of_user(key.key_id, key.account_id, key.user_name, key.user_arn, self.by.clock())
         if first_exception(self.by.policy.exceptions, key.rule.id, facts, self.by.clock().date()):
             raise DeactivationRefusedError("the policy has an exception for it meanwhile")
@@ -207,10 +229,8 @@ class _Try:
         if denied or not self.by.proposals.result(self.sha256, self.key.key_id).attempted:
             return "failed", _told(error)
         try:
-            if self._deactivate(attempted=True):
-                return "deactivated", "AWS did it, though its answer was lost"
-        except SupersededError:
-            raise
+            if self._is_done():
+                return "deactivated", ANSWER_LOST
         except KeywatchError as again:
             error = again
         return "unknown", f"AWS was asked to, and its answer is not known; look at the key. {_told(error)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from keywatch.access_keys.key_facts import KeyFacts
 from keywatch.access_keys.policy.model import Policy
 from keywatch.access_keys.record import FindingRecord, iso_time, stable_id
+from keywatch.errors import IncompleteReportError
 from keywatch.log_analytics.chunk import Rejected
 from keywatch.log_analytics.delivery import deliver
 from keywatch.log_analytics.destination import Destination
@@ -96,6 +98,7 @@ def load_findings(found: Found, run: RunFolder[Any], destinations: Sequence[Dest
         How many records every destination has accepted, in this attempt or before.
 
     Raises:
+        IncompleteReportError: Some were rejected, and are in the dead letters.
         StagingGoneError: The records are no longer there.
         StagingDamagedError: The records are not what was written.
         KeywatchError: A destination's.
@@ -107,11 +110,16 @@ def load_findings(found: Found, run: RunFolder[Any], destinations: Sequence[Dest
         with run.dead_letters(f"findings{f'-copy-{number}' * bool(number)}") as letters:
 
             def reject(rejected: Rejected, letters: Any = letters) -> None:  # noqa: ANN401 - as bound here
-                letters.add("findings", rejected.reason, rejected.record.decode("utf-8"))
+                record = rejected.record.decode("utf-8")
+                letters.add(json.loads(record)["account_number"], rejected.reason, record)
 
             receipts = ReceiptBook.of(run.folder / "findings-receipts", destination)
             done = deliver(path, receipts, destination, reject=reject)
         accepted.append(done.accepted + done.accepted_before)
+    if (missing := found["count"] - min(accepted, default=found["count"])) > 0:
+        raise IncompleteReportError(
+            f"{missing} of {found['count']} findings were not accepted: they are in the dead letters, with reasons."
+        )
     return min(accepted, default=0)
 
 
@@ -163,8 +171,9 @@ def _key(key: KeyFacts, as_of: datetime) -> dict[str, Any]:
 
 
 def _tell_of_exceptions(policy: Policy, counts: FoundCounts, now: datetime) -> None:
+    expired = policy.expired(now.date())
     for number, exception in enumerate(policy.exceptions):
-        if exception.expires < now.date():
+        if exception in expired:
             log.warning(
                 "exceptions[%s] of the policy expired on %s and holds no more: remove it, or renew it. It said: %s",
                 *(number, exception.expires, exception.reason),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from keywatch.access_keys.findings import Finding, first_exception
@@ -42,7 +42,9 @@ class ProposalRequest(TypedDict):
     assigned_users: list[AssignedUserRef]
 
 
-def propose(store: Engine, policy: Policy, run: RunFolder[Any], now: datetime) -> ProposalRequest | None:
+def propose(
+    store: Engine, policy: Policy, run: RunFolder[Any], now: datetime, answer_within: timedelta
+) -> ProposalRequest | None:
     """Freeze what the policy's rules propose, in place of what an earlier run has proposed and nobody has answered.
 
     Args:
@@ -50,6 +52,7 @@ def propose(store: Engine, policy: Policy, run: RunFolder[Any], now: datetime) -
         policy: Its rules that propose, and who may approve.
         run: The run's folder.
         now: UTC.
+        answer_within: How long the request will wait for an answer.
 
     Returns:
         What to ask; None if nothing is proposed.
@@ -83,7 +86,7 @@ def propose(store: Engine, policy: Policy, run: RunFolder[Any], now: datetime) -
     return ProposalRequest(
         sha256=sha256,
         subject=_subject(proposal),
-        body=request_text(proposal, sha256, more),
+        body=request_text(proposal, sha256, more, now + answer_within),
         assigned_users=[AssignedUserRef(id=user.id, name=user.name) for user in proposal.assigned_users],
     )
 
@@ -99,13 +102,14 @@ def frozen_proposal(run: RunFolder[Any], sha256: str) -> Proposal:
     return read_proposal(read_file(run.folder / "proposals" / f"{sha256}.json"), sha256)
 
 
-def request_text(proposal: Proposal, sha256: str, more: int) -> str:
+def request_text(proposal: Proposal, sha256: str, more: int, answer_by: datetime) -> str:
     """Write the request, in Markdown, with at most `SHOWN` keys.
 
     Args:
         proposal: What is proposed.
         sha256: Of its file.
-        more: Keys that wait for the next proposal.
+        more: Keys that are too many for one proposal.
+        answer_by: When it counts as rejected, UTC.
     """
     rules = Counter(key.rule.id for key in proposal.keys)
     accounts = {key.account_id for key in proposal.keys}
@@ -117,12 +121,12 @@ def request_text(proposal: Proposal, sha256: str, more: int) -> str:
         else "An approval makes each key inactive that is still unused then. A key can be activated again."
     )
     lines = [
-        f"{effect} Until {proposal.expires:%Y-%m-%d %H:%M} UTC.",
+        f"{effect} Without an answer by {answer_by:%Y-%m-%d %H:%M} UTC it counts as rejected.",
         "",
         f"- Keys: **{len(proposal.keys)}**, in {len(accounts)} {'account' if len(accounts) == 1 else 'accounts'}",
         *(f"- Rule `{rule}`: {count}" for rule, count in sorted(rules.items())),
         f"- Without an owner: {sum(key.owner is None for key in proposal.keys)}",
-        *[f"- {more} more keys wait for the next proposal (`most_keys`)"] * bool(more),
+        *[f"- {more} more keys are too many for one proposal (`most_keys`)"] * bool(more),
         f"- SHA-256 of the proposal: `{sha256}`",
         "",
         "| Key | User | Account | Owner | Why |",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from keywatch.access_keys.record import DeactivationRecord, iso_time, stable_id
-from keywatch.errors import DeactivationsFailedError
+from keywatch.errors import DeactivationsFailedError, IncompleteReportError
 from keywatch.log_analytics.chunk import Rejected
 from keywatch.log_analytics.delivery import deliver
 from keywatch.log_analytics.destination import Destination
@@ -68,17 +68,23 @@ def record_decision(
         DeactivationsFailedError: Keys that were approved could not be deactivated; the message names them. Or nothing
             was tried, since the request failed, or the approval does not count.
         StoreUnavailableError: The store cannot be written.
+        IncompleteReportError: Rows were rejected, and are in the dead letters.
         KeywatchError: The rows could not be delivered.
     """
     user = (answer["user_id"], answer["user_name"]) if answer else (None, None)
     Proposals(store).decide(sha256, _decision(answer), now, *user)
     with speaking_of(store), store.begin() as connection:
         rows = deactivations_of(connection, sha256)
-    _deliver(rows, run, destinations, now)
+    missing = _deliver(rows, run, destinations, now)
     ended: dict[str, int] = {}
     for row in rows:
         ended[_result(row)] = ended.get(_result(row), 0) + 1
     _check(rows)
+    if missing:
+        raise IncompleteReportError(
+            f"{missing} of {len(rows)} rows of deactivations were not accepted: they are in the dead letters, with "
+            "reasons."
+        )
     return ended
 
 
@@ -101,7 +107,7 @@ def deactivation_record(row: DeactivationRow, run_id: str, now: datetime) -> Dea
     record = {
         "loggedDate": moment[:10],
         "Proposal": row.proposal.sha256,
-        "DryRun": row.proposal.dry_run,
+        "DryRun": row.proposal.dry_run or row.result == "would_deactivate",
         "Decision": row.proposal.state,
         "DecidedBy": row.proposal.decided_by,
         "DecidedById": row.proposal.decided_by_id,
@@ -129,18 +135,22 @@ def _result(row: DeactivationRow) -> str:
 
 def _deliver(
     rows: Sequence[DeactivationRow], run: RunFolder[Any], destinations: Sequence[Destination], now: datetime
-) -> None:
+) -> int:
+    """Deliver the rows, and count those that a destination cannot take, which are in the dead letters."""
     path = run.folder / "deactivations.ndjson"
     with line_writer(path) as lines:
         for row in rows:
             lines.write(encode(deactivation_record(row, run.run_id, now)))
+    missing: set[int] = set()
     with run.dead_letters("deactivations") as letters:
 
         def reject(rejected: Rejected) -> None:
+            missing.add(rejected.index)
             letters.add(rows[rejected.index].account_id, rejected.reason, rejected.record.decode("utf-8"))
 
         for destination in destinations:
             deliver(path, ReceiptBook.of(run.folder / "deactivation-receipts", destination), destination, reject=reject)
+    return len(missing)
 
 
 def _check(rows: Sequence[DeactivationRow]) -> None:

@@ -60,7 +60,7 @@ def take_owners(engine: Engine, table: Iterable[Owned]) -> OwnersTaken:
             rows = [{"account_id": account, "user_name": user, "owner": who} for (account, user), who in after.items()]
             for some in chunks(rows, ROWS_AT_ONCE):
                 connection.execute(owners.insert(), some)
-            _give(connection)
+            give_owners(connection)
             return _taken(connection, before, after)
 
 
@@ -83,8 +83,12 @@ def read_owners(connection: Connection, account_ids: Iterable[str]) -> dict[tupl
     return {(row.account_id, row.user_name): row.owner for row in connection.execute(chosen)}
 
 
-def _give(connection: Connection) -> None:
-    """Give every key the owner that the table has for its user."""
+def give_owners(connection: Connection) -> None:
+    """Give every key the owner that the table has for its user.
+
+    Args:
+        connection: In a transaction that writes.
+    """
     of_user = (owners.c.account_id == keys.c.account_id) & (owners.c.user_name == keys.c.user_name)
     owner = select(owners.c.owner).where(of_user).scalar_subquery()
     there: Any = exists().where(of_user)

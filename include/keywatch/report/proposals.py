@@ -12,6 +12,7 @@ from keywatch.access_keys.proposal import Proposal, ProposedKey
 from keywatch.errors import SupersededError
 from keywatch.report.engine import speaking_of
 from keywatch.report.migrate import migrate
+from keywatch.report.model import KEPT
 from keywatch.report.schema import deactivations, known_moment, moment, proposals, seconds
 
 State = Literal["open", "approved", "rejected", "timed_out", "superseded", "altered", "refused", "failed"]
@@ -105,6 +106,7 @@ class Proposals:
             migrate(self._engine)
             with self._engine.begin() as connection:
                 _supersede(connection, proposal.created)
+                _forget(connection, proposal.created)
                 connection.execute(proposals.insert().values(row))
                 connection.execute(deactivations.insert(), [_row(key, sha256) for key in proposal.keys])
 
@@ -154,21 +156,32 @@ class Proposals:
         """
         of_key = (deactivations.c.sha256 == sha256) & (deactivations.c.key_id == key_id)
         with speaking_of(self._engine), self._engine.begin() as connection:
-            # Locked, so that an attempt that begins now does so after this note, and finds it.
-            attempts = select(proposals.c.attempt).where(proposals.c.sha256 == sha256).with_for_update()
-            newest = connection.scalar(attempts)
+            _check_newest(connection, sha256, attempt)
             still = of_key & deactivations.c.result.is_(None)
             noted = connection.execute(deactivations.update().where(still).values(attempted=seconds(now)))
-            if newest != attempt or not noted.rowcount:
-                raise SupersededError(
-                    f"Another attempt at proposal {sha256} has begun, so this one, given up for dead, stops."
-                )
+            if not noted.rowcount:
+                raise _superseded(sha256)
 
-    def end(self, sha256: str, key_id: str, result: Result, reason: str | None, now: datetime) -> None:
-        """Note what became of a key; what was noted first stays."""
+    def end(
+        self,
+        sha256: str,
+        key_id: str,
+        result: Result,
+        reason: str | None,
+        now: datetime,
+        *,
+        attempt: int | None = None,
+    ) -> None:
+        """Note what became of a key, as an attempt at it has found; what was noted first stays.
+
+        Raises:
+            SupersededError: A later attempt has begun, which says what became of it.
+        """
         of_key = (deactivations.c.sha256 == sha256) & (deactivations.c.key_id == key_id)
         ended = {"result": result, "reason": reason, "ended": seconds(now)}
         with speaking_of(self._engine), self._engine.begin() as connection:
+            if attempt is not None:
+                _check_newest(connection, sha256, attempt)
             connection.execute(deactivations.update().where(of_key, deactivations.c.result.is_(None)).values(ended))
 
     def result(self, sha256: str, key_id: str) -> KeyResult:
@@ -184,9 +197,27 @@ class Proposals:
             return {row.key_id: _result(row) for row in rows}
 
 
+def _check_newest(connection: Connection, sha256: str, attempt: int) -> None:
+    """See that no later attempt has begun; one that begins now does so after this transaction, and finds its notes."""
+    attempts = select(proposals.c.attempt).where(proposals.c.sha256 == sha256).with_for_update()
+    if connection.scalar(attempts) != attempt:
+        raise _superseded(sha256)
+
+
+def _superseded(sha256: str) -> SupersededError:
+    return SupersededError(f"Another attempt at proposal {sha256} has begun, so this one, given up for dead, stops.")
+
+
 def _supersede(connection: Connection, now: datetime) -> int:
     superseded = {"state": "superseded", "decided": seconds(now)}
     return connection.execute(proposals.update().where(proposals.c.state == OPEN).values(superseded)).rowcount
+
+
+def _forget(connection: Connection, now: datetime) -> None:
+    """Let go what was decided too long ago to be of use; Log Analytics keeps what became of it."""
+    old = select(proposals.c.sha256).where(proposals.c.decided < seconds(now - KEPT), proposals.c.state != OPEN)
+    connection.execute(deactivations.delete().where(deactivations.c.sha256.in_(old)))
+    connection.execute(proposals.delete().where(proposals.c.sha256.in_(old)))
 
 
 def _row(key: ProposedKey, sha256: str) -> dict[str, Any]:
@@ -199,6 +230,7 @@ def _row(key: ProposedKey, sha256: str) -> dict[str, Any]:
         "access_key_id": key.access_key_id,
         "rule": key.rule.id,
         "found": key.reason,
+        "owner": key.owner,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, case, func, literal_column, select
 
 from keywatch.report.proposals import ProposalState, Result, proposal_state
-from keywatch.report.schema import accounts, deactivations, keys, moment, proposals
+from keywatch.report.schema import accounts, deactivations, moment, proposals
 
 PER_PAGE: Final = 20
 
@@ -28,7 +28,7 @@ class DeactivationRow:
         account_name: Its name in the organisation, if known.
         user_name: Whose it is.
         user_arn: The same, in full.
-        owner: Who answers for it; None if nobody is known.
+        owner: Who answered for it when it was proposed; None if nobody was known.
         rule: The rule that is about it.
         found: Why it was proposed.
         result: How it ended; None if it was not tried.
@@ -102,10 +102,9 @@ def deactivations_of_user(connection: Connection, user_arn: str, limit: int = 50
 
 def _whole() -> Select[Any]:
     name = select(accounts.c.name).where(accounts.c.account_id == deactivations.c.account_id).scalar_subquery()
-    owner = select(keys.c.owner).where(keys.c.key_id == deactivations.c.key_id).scalar_subquery()
     joined = deactivations.join(proposals, proposals.c.sha256 == deactivations.c.sha256)
     of_key = [column for column in deactivations.c if column.name != "sha256"]
-    return select(proposals, *of_key, name.label("account_name"), owner.label("owner")).select_from(joined)
+    return select(proposals, *of_key, name.label("account_name")).select_from(joined)
 
 
 def _rows(connection: Connection, chosen: Select[Any]) -> tuple[DeactivationRow, ...]:

@@ -202,6 +202,7 @@ deactivations: Final = Table(
     Column("access_key_id", String(16), nullable=False),
     Column("rule", String(63), nullable=False),
     Column("found", String, nullable=False),
+    Column("owner", String),
     Column("attempted", BigInteger, nullable=False, server_default="0"),
     Column("result", String(20)),
     Column("reason", String),

@@ -17,6 +17,7 @@ from keywatch.report.migrate import migrate
 from keywatch.report.model import ENDINGS_KEPT, KEPT, LEFT_AFTER
 from keywatch.report.names import write_names
 from keywatch.report.outcome import RunOutcome
+from keywatch.report.owners import give_owners
 from keywatch.report.rows import key_rows
 from keywatch.report.schema import account_runs, accounts, keys, runs, seconds
 from keywatch.report.upsert import upsert
@@ -49,6 +50,7 @@ def write_run(engine: Engine, run: RunOutcome, records: Iterable[bytes]) -> None
         migrate(engine)
         with engine.begin() as connection:
             _write_keys(connection, key_rows(records, listed_at))
+            give_owners(connection)  # of a table that was taken while the run went on
             _write_accounts(connection, run, listed_at)
             newest = _write_run(connection, run, listed_at)
             _mark_deleted(connection, run, listed_at, newest)

@@ -40,6 +40,7 @@ STATE_WORDS: Final[dict[State, str]] = {
     "superseded": "Superseded",
     "altered": "Altered",
     "refused": "Approval refused",
+    "failed": "Failed",
 }
 
 STATE_MEANINGS: Final[dict[State, str]] = {
@@ -51,6 +52,8 @@ STATE_MEANINGS: Final[dict[State, str]] = {
     "altered": "Its file was no longer the one that was asked about, so nothing was changed. See who may write to the "
     "staging area.",
     "refused": "The approval did not count, so nothing was changed. The log of task `deactivate` says why.",
+    "failed": "The request, or what follows it, failed, so nothing was changed. The logs of tasks `approve` and "
+    "`deactivate` say why.",
 }
 
 RESULT_WORDS: Final[dict[Result | None, str]] = {

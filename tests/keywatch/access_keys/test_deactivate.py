@@ -241,25 +241,28 @@ def test_key_that_is_not_active_is_refused(
     assert changes(cloud) == []
 
 
-def test_key_that_is_inactive_after_an_attempt_is_ours(cloud: LocalCloud, client: IAMClient, made: SeededKey) -> None:
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_key_that_is_inactive_after_an_attempt_is_ours(
+    cloud: LocalCloud, client: IAMClient, made: SeededKey, dry_run: bool  # noqa: FBT001
+) -> None:  # fmt: skip
     """An inactive key of which AWS was asked before is one that this has deactivated, and nothing is asked again."""
     cloud.set_key_status(made.access_key_id, "Inactive")
     attempts = Attempts()
 
-    assert deactivate(client, proposed(made), attempts, attempted=True) is True
+    assert deactivate(client, proposed(made), attempts, dry_run=dry_run, attempted=True) is True
 
     assert changes(cloud) == []
     assert attempts.count == 0
 
 
-@pytest.mark.parametrize(("status", "dry_run"), [("Expired", False), ("Expired", True), ("Inactive", True)])
+@pytest.mark.parametrize("dry_run", [False, True])
 def test_attempt_explains_nothing_but_that_a_key_is_inactive(
-    cloud: LocalCloud, client: IAMClient, made: SeededKey, status: str, dry_run: bool  # noqa: FBT001
+    cloud: LocalCloud, client: IAMClient, made: SeededKey, dry_run: bool  # noqa: FBT001
 ) -> None:  # fmt: skip
-    """No attempt of this has made a key expire, and none that is a dry run has made it inactive."""
-    cloud.set_key_status(made.access_key_id, status)
+    """No attempt of this has made a key expire."""
+    cloud.set_key_status(made.access_key_id, "Expired")
 
-    assert refused(client, proposed(made), dry_run=dry_run, attempted=True) == f"its status is {status} already"
+    assert refused(client, proposed(made), dry_run=dry_run, attempted=True) == "its status is Expired already"
     assert changes(cloud) == []
 
 

@@ -16,6 +16,7 @@ from keywatch.errors import OwnerTableError
 from tests.keywatch.judged import ONE, TWO
 
 TEAM, OTHERS = "team@example.com", "others@example.com"
+NO_USER = "is no name of an IAM user: patterns go into the policy, and of an ARN only the name counts"
 
 
 def table(text: str | bytes) -> list[Owned]:
@@ -67,9 +68,10 @@ def test_quotes_keep_commas_quotes_and_semicolons() -> None:
     assert table(with_semicolons) == [Owned(ONE, "svc=deploy,stage", "Blue; green")]
 
 
-def test_table_without_lines_has_no_owners() -> None:
-    """A heading alone is a table in which nobody is."""
-    assert table("account,user,owner\n") == []
+@pytest.mark.parametrize("text", ["account,user,owner\n", "account;user;owner", "account,user,owner\n\n,,\n"])
+def test_heading_without_lines_is_refused(text: str) -> None:
+    """A heading alone is a file that was saved too soon, and takes no owner from anybody."""
+    assert refused(text) == "owners.csv has a heading, and no line below it: nothing of it was taken."
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,18 @@ def test_table_without_lines_has_no_owners() -> None:
         (f"{ONE[1:]},ci-deploy,{TEAM}", f"{ONE[1:]!r} is not the 12 digits of an account: format the column as text"),
         ("1.11111E+11,ci-deploy,x", "'1.11111E+11' is not the 12 digits of an account: format the column as text"),
         (f"{ONE[1:]}\u0661,x,y", f"'{ONE[1:]}\u0661' is not the 12 digits of an account: format the column as text"),
-        (f",ci-deploy,{TEAM}", "'' is not the 12 digits of an account: format the column as text"),
+        (f",ci-deploy,{TEAM}", "account is empty"),
+        ("1111-1111-1111,a,b", "'1111-1111-1111' is not the 12 digits of an account: write its digits alone"),
+        (f"iam::{ONE}:root,a,b", f"'iam::{ONE}:root' is not the 12 digits of an account: write its digits alone"),
+        ("prod,a,b", "'prod' is not the 12 digits of an account: write its digits alone"),
+        ("*,a,b", "'*' is not the 12 digits of an account: write its digits alone"),
+        (f"{ONE},ci-*,{TEAM}", f"'ci-*' {NO_USER}"),
+        (f"{ONE},ci-?,{TEAM}", f"'ci-?' {NO_USER}"),
+        (f"{ONE},/team/ci-deploy,{TEAM}", f"'/team/ci-deploy' {NO_USER}"),
+        (f"{ONE},arn:aws:iam::{ONE}:user/ci-deploy,{TEAM}", f"'arn:aws:iam::{ONE}:user/ci-deploy' {NO_USER}"),
+        (f"{ONE},ci deploy,{TEAM}", f"'ci deploy' {NO_USER}"),
+        (f"{ONE},<root>,{TEAM}", f"'<root>' {NO_USER}"),
+        (f"{ONE},{'x' * 129},{TEAM}", f"{'x' * 80!r} {NO_USER}"),
         (f"{ONE},,{TEAM}", "user is empty"),
         (f"{ONE}, ,{TEAM}", "user is empty"),
         (f"{ONE},ci-deploy,", "owner is empty"),
@@ -87,7 +100,7 @@ def test_table_without_lines_has_no_owners() -> None:
         (f"{ONE},ci-deploy,{'x' * (LONGEST + 1)}",
          "the owner is longer than 256 characters, or has one that cannot be printed"),
         (f'{ONE},ci-deploy,"a\nb"', "the owner is longer than 256 characters, or has one that cannot be printed"),
-        (f"{ONE},ci\x00deploy,{TEAM}", "the user has a character that cannot be printed"),
+        (f"{ONE},ci\x00deploy,{TEAM}", f"'ci\\x00deploy' {NO_USER}"),
         (f'{ONE},ci-deploy,"{TEAM}', "it is no CSV: unexpected end of data"),
         (f'{ONE},ci-deploy,"{TEAM}"x', "it is no CSV: ',' expected after '\"'"),
     ],
@@ -97,6 +110,12 @@ def test_line_that_is_not_usable_is_named(line: str, said: str) -> None:
     number = 2 + len(line.splitlines())
 
     assert problems(f"account,user,owner\n{TWO},backup,{TEAM}\n{line}") == [f"- line {number}: {said}"]
+
+
+@pytest.mark.parametrize("user", ["svc=a+b,c.d@e_f-g", "<root_account>", "pr\u00fcfer", "x" * 128, "5"])
+def test_every_name_that_iam_has_is_taken(user: str) -> None:
+    """Whatever characters IAM takes in names, and the root user, may be in the table."""
+    assert table(f'account,user,owner\n{ONE},"{user}",{TEAM}\n') == [Owned(ONE, user, TEAM)]
 
 
 def test_longest_owner_is_taken() -> None:
@@ -176,10 +195,11 @@ def test_whatever_bytes_raise_nothing_but_an_owner_table_error(data: bytes) -> N
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(
     lambda text: text.isprintable() and text == text.strip()
 )
+user_names = st.from_regex(r"\A[a-zA-Z0-9_+=,.@-]{1,20}\Z") | st.just("<root_account>")
 
 
 @given(
-    st.dictionaries(st.tuples(st.from_regex(r"\A[0-9]{12}\Z"), names), names, max_size=5),
+    st.dictionaries(st.tuples(st.from_regex(r"\A[0-9]{12}\Z"), user_names), names, min_size=1, max_size=5),
     st.permutations(["account", "user", "owner"]),
     st.sampled_from([",", ";"]),
     st.sampled_from(["\n", "\r\n"]),

@@ -97,21 +97,23 @@ def test_policy_of_another_editor_is_read(data: bytes) -> None:
     assert read_policy(data, "policy.yaml") == read_policy(GOOD.encode(), "policy.yaml")
 
 
+WHOLE = "it takes a whole number, without quotation marks"
+KEY_ID_IN_WORDS = "a KeyId is k and 26 letters and digits, as KeyId_s has it"
 KIND_NAMES = ("older_than", "unused_for", "never_used", "two_active_keys", "root_key", "inactive_for")
 RULE = GOOD.partition("rules:\n")[2]
 MISTAKES: dict[str, tuple[str, list[str]]] = {
     "missing version": ("rules: []", ["- line 1: version is missing"]),
-    "another version": ("version: 2\nrules: []", ["- line 1: version: input should be less than or equal to 1"]),
+    "another version": ("version: 2\nrules: []", ["- line 1: version: it has to be 1"]),
     "version that is a truth": (
         "version: true\nrules: []",
-        ["- line 1: version: input should be a valid integer"],
+        ["- line 1: version: it takes a whole number, without quotation marks"],
     ),
-    "no fields": ("- 1", ["- line 1: fields are expected here, such as version: 1"]),
-    "a text": ("policy", ["- line 1: fields are expected here, such as version: 1"]),
-    "rules that are no list": ("version: 1\nrules: {}", ["- line 2: rules: a list is expected here"]),
+    "no fields": ("- 1", ["- line 1: fields with values are expected here, such as version: 1"]),
+    "a text": ("policy", ["- line 1: fields with values are expected here, such as version: 1"]),
+    "rules that are no list": ("version: 1\nrules: {}", ["- line 2: rules: a list is expected here, such as [a, b]"]),
     "a rule that is no fields": (
         "version: 1\nrules:\n  - older_than",
-        ["- line 3: rules[0]: fields are expected here, such as version: 1"],
+        ["- line 3: rules[0]: fields with values are expected here, not one value"],
     ),
     "unknown field": (
         f"version: 1\nrulez: []\nrules:\n{RULE}",
@@ -130,34 +132,46 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "unknown kind": (
         GOOD.replace("older_than", "older"),
         [
-            "- line 3: rules[0]: there is no kind 'older'; kinds: " + ", ".join(f"'{kind}'" for kind in KIND_NAMES),
+            f"- line 3: rules[0]: there is no kind 'older'; did you mean older_than?; kinds: {', '.join(KIND_NAMES)}",
         ],
     ),
-    "days as text": (GOOD.replace("90", '"90"'), ["- line 5: rules[0].days: input should be a valid integer"]),
-    "days as octal": (GOOD.replace("90", "090"), ["- line 5: rules[0].days: input should be a valid integer"]),
-    "days as a fraction": (GOOD.replace("90", "90.0"), ["- line 5: rules[0].days: input should be a valid integer"]),
-    "days as a truth": (GOOD.replace("90", "true"), ["- line 5: rules[0].days: input should be a valid integer"]),
+    "days as text": (
+        GOOD.replace("90", '"90"'),
+        ["- line 5: rules[0].days: it takes a whole number, without quotation marks"],
+    ),
+    "days as octal": (
+        GOOD.replace("90", "090"),
+        ["- line 5: rules[0].days: it takes a whole number, without quotation marks"],
+    ),
+    "days as a fraction": (
+        GOOD.replace("90", "90.0"),
+        ["- line 5: rules[0].days: it takes a whole number, without quotation marks"],
+    ),
+    "days as a truth": (
+        GOOD.replace("90", "true"),
+        ["- line 5: rules[0].days: it takes a whole number, without quotation marks"],
+    ),
     "days below 0": (
         GOOD.replace("90", "-1"),
         ["- line 5: rules[0].days: input should be greater than or equal to 0"],
     ),
-    "no days": (GOOD.replace(" 90", ""), ["- line 5: rules[0].days: input should be a valid integer"]),
+    "no days": (GOOD.replace(" 90", ""), ["- line 5: rules[0].days: it is empty"]),
     "severity that is none": (
         GOOD.replace("high", "hihg"),
         ["- line 6: rules[0].severity: input should be 'critical', 'high', 'medium' or 'low'"],
     ),
     "id with capitals": (
         GOOD.replace("id: old", "id: Old"),
-        ["- line 3: rules[0].id: an id is of small letters, digits and hyphens"],
+        ["- line 3: rules[0].id: 'Old' does not fit: an id is of small letters, digits and hyphens"],
     ),
     "id twice": (f"{GOOD}{RULE}", ["- line 7: rules[1].id: old is the id of another rule already"]),
     "account of 11 digits": (
         f"{GOOD}owners:\n  - {{accounts: [12345678901], owner: team@example.com}}\n",
-        ["- line 8: owners[0].accounts[0]: an account has 12 digits"],
+        ["- line 8: owners[0].accounts[0]: '12345678901' does not fit: an account has 12 digits, and no pattern"],
     ),
     "account that is a name": (
         f"{GOOD}owners:\n  - accounts:\n    - '1234 5678 9012'\n    owner: team@example.com\n",
-        ["- line 9: owners[0].accounts[0]: an account has 12 digits"],
+        ["- line 9: owners[0].accounts[0]: '1234 5678 9012' does not fit: an account has 12 digits, and no pattern"],
     ),
     "owner of everything": (
         f"{GOOD}owners:\n  - owner: team@example.com\n",
@@ -169,7 +183,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "exception of an unknown rule": (
         f"{GOOD}exceptions:\n- users: [ci-*]\n  reason: So.\n  expires: 2027-03-31\n  rules:\n  - old\n  - odl",
-        ["- line 13: exceptions[0].rules[1]: there is no rule odl"],
+        ["- line 13: exceptions[0].rules[1]: there is no rule odl; did you mean old?"],
     ),
     "exception without end": (
         f"{GOOD}exceptions:\n  - {{reason: So it is., users: [ci-deploy]}}\n",
@@ -177,11 +191,11 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "exception that ends at a number": (
         f"{GOOD}exceptions:\n  - {{reason: So., users: [ci-*], expires: 1893456000}}\n",
-        ["- line 8: exceptions[0].expires: input should be a valid date"],
+        ["- line 8: exceptions[0].expires: a day is written 2027-03-31, without quotation marks"],
     ),
     "exception that ends at a text": (
         f"{GOOD}exceptions:\n  - {{reason: So., users: [ci-*], expires: '2027-01-01'}}\n",
-        ["- line 8: exceptions[0].expires: input should be a valid date"],
+        ["- line 8: exceptions[0].expires: a day is written 2027-03-31, without quotation marks"],
     ),
     "exception without reason": (
         f"{GOOD}exceptions:\n  - {{expires: 2027-03-31, users: [ci-deploy]}}\n",
@@ -189,7 +203,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "key that is none": (
         f"{GOOD}exceptions:\n  - {{reason: So it is., expires: 2027-03-31, keys: [AKIA...0001]}}\n",
-        ["- line 8: exceptions[0].keys[0]: a KeyId is k and 26 letters and digits, as KeyId_s has it"],
+        [f"- line 8: exceptions[0].keys[0]: 'AKIA...0001' does not fit: {KEY_ID_IN_WORDS}"],
     ),
     "propose without approver": (
         ASKING.partition("deactivation:")[0],
@@ -212,14 +226,14 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "dry run that is a word": (
         ASKING.replace("dry_run: false", "dry_run: no"),
-        ["- line 8: deactivation.dry_run: input should be a valid boolean"],
+        ["- line 8: deactivation.dry_run: it takes true or false, without quotation marks"],
     ),
     "several at once": (
         f"{GOOD.replace('90', 'ninety').replace('high', 'hot')}exceptions: none\nnotfy: {{to: all}}\n",
         [
-            "- line 5: rules[0].days: input should be a valid integer",
+            "- line 5: rules[0].days: it takes a whole number, without quotation marks",
             "- line 6: rules[0].severity: input should be 'critical', 'high', 'medium' or 'low'",
-            "- line 7: exceptions: a list is expected here",
+            "- line 7: exceptions: a list is expected here, such as [a, b]",
             "- line 8: notfy: there is no such field; did you mean notify?",
         ],
     ),
@@ -239,7 +253,10 @@ def test_mistake_is_named_with_its_line(case: str) -> None:
     [
         ("version: 1\nrules: [\n", "Line 3: "),
         ("version: 1\n\trules: []", "Line 2: "),
-        ("version: 1\nrules: &all []\nowners: *all\n", "Line 3: an alias (*name) is not read here: write the value "),
+        (
+            "version: 1\nrules: &all []\nowners: *all\n",
+            "Line 3: an alias is not read here: put a text that begins with * in quotation marks.",
+        ),
         (f"{GOOD}    days: 91\n", "Line 7: days is there twice."),
         (f"{GOOD}version: 1\n", "Line 7: version is there twice."),
         (f"{GOOD}---\n{GOOD}", "Line 7: "),
@@ -259,10 +276,109 @@ def test_text_that_is_no_yaml_is_refused_with_its_line(text: str, said: str) -> 
     assert refused(text).startswith(f"policy.yaml is not usable. {said}")
 
 
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("owners:\n  - users: [*.deploy]", "'.'; put a text that begins with * or & in quotation marks"),
+        ("owners:\n  - users: [*]", "']'; put a text that begins with * or & in quotation marks"),
+        (
+            "owners:\n  - users: [*-deploy]",
+            "an alias is not read here: put a text that begins with * in quotation marks",
+        ),
+        ("owners:\n  - owner: a: b", "here; put a text with a colon in quotation marks, or look at the indentation"),
+        ("owners:\n\t- owner: a", "that cannot start any token; indent with blanks, not with tabs"),
+        ("  - id: x\n   kind: root_key", "'<block mapping start>'; look at the indentation"),
+    ],
+)
+def test_usual_mistakes_of_yaml_come_with_what_helps(part: str, said: str) -> None:
+    """What is usually behind a message of YAML's is said with it, and its line."""
+    message = refused(f"{GOOD}{part}\n")
+
+    assert message.startswith("policy.yaml is not usable. Line 8: ")
+    assert message.endswith(f"{said}.")
+
+
+USERS_IN_WORDS = (
+    "a user's name as IAM has it, without path or ARN, in which * and ? may stand for others; the root user is "
+    "<root_account>"
+)
+
+
+@pytest.mark.parametrize("name", ["exceptions", "owners", "notify", "deactivation"])
+def test_field_without_a_value_is_said_to_be_empty(name: str) -> None:
+    """A field that is named, and has nothing behind it, is not said to be of a wrong kind."""
+    assert problems(f"{GOOD}{name}:\n") == [f"- line 7: {name}: it is empty"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("id: old", "id:", "line 3: rules[0].id: it is empty"),
+        ("id: old", "id: ''", "line 3: rules[0].id: it is empty"),
+        ("id: old", "id: 7", "line 3: rules[0].id: one text is expected here"),
+        ("kind: older_than", "kind:", "line 3: rules[0]: kind is empty"),
+        ("older_than", "zzzz", f"line 3: rules[0]: there is no kind 'zzzz'; kinds: {', '.join(KIND_NAMES)}"),
+        ("version: 1", "version: 0", "line 1: version: it has to be 1"),
+        ("version: 1", "version: '1'", f"line 1: version: {WHOLE}"),
+    ],
+)  # fmt: skip
+def test_value_of_a_rule_that_is_wrong_says_what_it_takes(before: str, after: str, said: str) -> None:
+    """A value that is empty, or of another kind, says so in words that need no knowledge of programs."""
+    assert problems(GOOD.replace(before, after)) == [f"- {said}"]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("owners: [{users: ci-deploy, owner: a}]", "owners[0].users: a list is expected here, such as [a, b]"),
+        ("owners: [{users: [1], owner: a}]", "owners[0].users[0]: one text is expected here"),
+        ("owners: [{users: [''], owner: a}]", "owners[0].users[0]: it is empty"),
+        ("owners: [{users: [a], owner: ''}]", "owners[0].owner: it is empty"),
+        ("owners: [{users: [a], owner: [b]}]", "owners[0].owner: one text is expected here"),
+        ("owners: [{accounts: [1234*], owner: a}]",
+         "owners[0].accounts[0]: '1234*' does not fit: an account has 12 digits, and no pattern"),
+        ("exceptions: [{users: [a], reason: ' ', expires: 2027-03-31}]", "exceptions[0].reason: it is empty"),
+        ("exceptions: [{users: [a], reason: b, expires: }]", "exceptions[0].expires: it is empty"),
+        ("exceptions: [{users: [a], reason: b, expires: soon}]",
+         "exceptions[0].expires: a day is written 2027-03-31, without quotation marks"),
+        ("exceptions: [{users: [a], rules: [zzz], reason: b, expires: 2027-03-31}]",
+         "exceptions[0].rules[0]: there is no rule zzz"),
+        ("deactivation: {dry_run: 'true'}", "deactivation.dry_run: it takes true or false, without quotation marks"),
+        ("deactivation: {most_keys: 1.5}", f"deactivation.most_keys: {WHOLE}"),
+        ("deactivation: {most_keys: many}", f"deactivation.most_keys: {WHOLE}"),
+    ],
+)  # fmt: skip
+def test_value_of_another_part_that_is_wrong_says_what_it_takes(part: str, said: str) -> None:
+    """Wherever a value is empty or of another kind, what is expected there is said."""
+    assert problems(f"{GOOD}{part}\n") == [f"- line 7: {said}"]
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        "/team/ci-*", "user/ci-deploy", f"arn:aws:iam::{'1' * 12}:user/ci-deploy", "^ci-.*$", "ci-(a|b)", "ci-[ab]",
+        "ci deploy", "ci\\d", "<root>", "<root_account>*", "x" * 129, "ci;deploy",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("part", ["owners: [{{users: ['{}'], owner: a}}]",
+                                  "exceptions: [{{users: ['{}'], reason: a, expires: 2027-03-31}}]"])  # fmt: skip
+def test_user_whose_name_iam_cannot_have_is_refused(part: str, user: str) -> None:
+    """A path, an ARN or a regular expression, which no user's name fits, is refused and not passed over."""
+    (said,) = problems(GOOD + part.format(user))
+
+    assert said.endswith(f".users[0]: {user[:60]!r} does not fit: {USERS_IN_WORDS}")
+
+
+@pytest.mark.parametrize("user", ["*", "ci-?", "svc=a+b,c.d@e_f-*", "<root_account>", "pr\u00fcfer", "x" * 128])
+def test_user_whose_name_iam_can_have_is_taken(user: str) -> None:
+    """Whatever characters IAM takes in names, and the root user, may be named, with patterns in it."""
+    assert policy_of(f"{GOOD}owners: [{{users: ['{user}'], owner: a}}]\n").owners[0].users == (user,)
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n", "~", "---\n"])
-def test_empty_policy_says_what_is_expected(text: str) -> None:
+def test_empty_policy_is_said_to_be_empty(text: str) -> None:
     """A file without anything in it is no policy without rules."""
-    assert problems(text) == ["- line 1: fields are expected here, such as version: 1"]
+    assert problems(text) == ["- line 1: it is empty"]
 
 
 def test_policy_that_is_not_utf_8_is_refused_with_the_place() -> None:

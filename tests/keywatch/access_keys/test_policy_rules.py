@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.access_keys.key_facts import KeyFacts
-from keywatch.access_keys.policy.fields import fits_one
+from keywatch.access_keys.policy.fields import Severity, fits_one
+from keywatch.access_keys.policy.model import SEVERITIES, is_as_severe
 from keywatch.access_keys.policy.rules import (
     KINDS,
     BaseRule,
@@ -39,6 +40,30 @@ ALL: Final[tuple[BaseRule, ...]] = (OLDER, UNUSED, NEVER, TWO_KEYS, ROOT, INACTI
 def reason(rule: BaseRule, found: KeyFacts, *others: KeyFacts) -> str | None:
     """Say what a rule says of a key whose user has no others but these."""
     return rule.reason(found, [found, *others], NOW)
+
+
+def test_rule_without_a_reason_cannot_be_made() -> None:
+    """A kind of rule that does not say why it is about a key is noticed before it finds anything."""
+
+    class Silent(BaseRule):
+        """A rule without a reason."""
+
+    for kind in (BaseRule, Silent):
+        with pytest.raises(TypeError, match=r"abstract.*reason"):
+            kind.model_validate({"id": "silent", "severity": "low", "kind": "silent"})
+
+
+@pytest.mark.parametrize("least", SEVERITIES)
+def test_severities_are_told_from_a_least_one_on(least: Severity) -> None:
+    """A severity is at least itself and every one that is less grave; one that nobody knows is at least none."""
+    graver_or_same = SEVERITIES[: SEVERITIES.index(least) + 1]
+
+    assert tuple(each for each in SEVERITIES if is_as_severe(each, least)) == graver_or_same
+    assert (is_as_severe("critical", least), is_as_severe("", least), is_as_severe("worst", least)) == (
+        True,
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

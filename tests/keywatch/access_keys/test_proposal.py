@@ -58,6 +58,18 @@ def test_file_of_a_proposal_reads_back() -> None:
     assert digest(DATA) == hashlib.sha256(DATA).hexdigest()
 
 
+def test_blanks_around_names_are_kept() -> None:
+    """What was found is frozen letter by letter, blanks around a name included, and reads back so."""
+    names = {"user_name": " ci-deploy ", "account_name": "prod ", "owner": "\tteam@example.com\n", "reason": " unused"}
+    key = ProposedKey.model_validate(proposed().model_dump() | names)
+    data = PROPOSAL.model_copy(update={"keys": (key,)}).encode()
+
+    (read,) = read_proposal(data, digest(data)).keys
+
+    assert {name: getattr(key, name) for name in names} == names
+    assert read == key
+
+
 def test_same_proposal_is_the_same_bytes() -> None:
     """Writing twice, or what was read, gives the same bytes, in ASCII, without spaces."""
     assert PROPOSAL.encode() == DATA == read_proposal(DATA, digest(DATA)).encode()

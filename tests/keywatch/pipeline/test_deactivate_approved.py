@@ -161,7 +161,7 @@ def test_from_the_report_to_the_inactive_key(
         deactivation: {dry_run: false, assigned_users: [approver]}
     """)
     find(store, policy, run, now)
-    request = propose(store, policy, run, now)
+    request = propose(store, policy, run, now, LASTS)
     assert request is not None
     cloud.clear_requests()
 
@@ -250,7 +250,7 @@ def test_approval_of_a_superseded_proposal_is_refused(
 
 
 def test_approval_of_an_unknown_proposal_is_refused(
-    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey, tmp_path: Path
+    cloud: LocalCloud, run: RunFolder[Path], by: Deactivation, made: SeededKey, tmp_path: Path
 ) -> None:
     """A proposal that this store does not know is not acted on, though its file is there."""
     other = store_in(tmp_path / "other")
@@ -260,7 +260,7 @@ def test_approval_of_an_unknown_proposal_is_refused(
         deactivate_approved(sha256, APPROVED, run, by)
     assert asked_of_iam(cloud) == []
     assert by.proposals.state(sha256) is None
-    assert store is not other
+    assert state_of(other, sha256).state == "open"
 
 
 def test_altered_proposal_is_not_acted_on(
@@ -462,9 +462,28 @@ def test_attempt_given_up_for_dead_overwrites_no_result(
         deactivate_approved(sha256, APPROVED, run, by)
         return by.connect(account)
 
-    assert deactivate_approved(sha256, APPROVED, run, replace(by, connect=slowly)) == {"deactivated": 1}
+    with pytest.raises(SupersededError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, connect=slowly))
 
     assert [(each.result, each.reason) for each in results(store, sha256, [made])] == [("deactivated", None)]
+
+
+def test_attempt_given_up_for_dead_does_not_refuse_what_the_later_one_has_just_done(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """A key that the later attempt has made inactive, and not noted yet, is not refused by the one before."""
+    sha256 = freeze(store, run, [proposed(made)])
+
+    def slowly(account: Account) -> IAMClient:
+        by.proposals.attempting(sha256, proposed(made).key_id, by.proposals.begin(sha256), datetime.now(UTC))
+        cloud.set_key_status(made.access_key_id, "Inactive")
+        return by.connect(account)
+
+    with pytest.raises(SupersededError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, connect=slowly))
+
+    assert ends(store, sha256, [made]) == [None]
+    assert deactivate_approved(sha256, APPROVED, run, by) == {"deactivated": 1}
 
 
 def test_attempt_given_up_for_dead_says_nothing_of_what_the_later_one_does(
@@ -538,7 +557,81 @@ def test_dry_run_of_todays_policy_changes_nothing(
     assert deactivate_approved(sha256, APPROVED, run, by) == {"would_deactivate": 1}
 
     assert cloud.requests(action="UpdateAccessKey") == []
-    assert results(store, sha256, [made])[0].attempted is False
+    (result,) = results(store, sha256, [made])
+    assert (result.attempted, result.reason) == (False, "the policy makes it a dry run meanwhile")
+
+
+def test_dry_run_of_the_proposal_has_no_reason_of_its_own(
+    store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey
+) -> None:
+    """What was proposed as a dry run is one as it was shown, whatever the policy says meanwhile."""
+    sha256 = freeze(store, run, [proposed(made)], dry_run=True)
+
+    assert deactivate_approved(sha256, APPROVED, run, by) == {"would_deactivate": 1}
+    assert results(store, sha256, [made])[0].reason is None
+
+
+UNUSED_ASKS: Final = "days: 45, severity: high, deactivate: propose"
+NOT_ANY_MORE: Final = "rule unused of the policy proposes nothing any more"
+MEANWHILE: Final[dict[str, tuple[str, Result, str]]] = {
+    "an exception": (
+        f"{ASKING}    exceptions: [{{users: [{USER}], reason: So it is., expires: 2999-12-31}}]\n",
+        "refused",
+        "the policy has an exception for it meanwhile",
+    ),
+    "no such rule": (ASKING.replace("id: unused,", "id: idle,"), "refused", NOT_ANY_MORE),
+    "a rule that does not propose": (
+        ASKING.replace(UNUSED_ASKS, "days: 45, severity: high"),
+        "refused",
+        NOT_ANY_MORE,
+    ),
+    "a dry run": (
+        ASKING.replace("dry_run: false", "dry_run: true"),
+        "would_deactivate",
+        "the policy makes it a dry run meanwhile",
+    ),
+}
+"""What the policy has come to be since a key was proposed, and how that ends for one that is still active."""
+
+
+@pytest.mark.parametrize("case", MEANWHILE)
+def test_policy_of_today_does_not_undo_what_was_done(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey, case: str
+) -> None:
+    """A key that an attempt has made inactive, without an answer, is ours, whatever the policy says meanwhile."""
+    sha256 = freeze(store, run, [proposed(made)])
+    cloud.inject(Fault(FaultKind.DROP_AFTER, action="UpdateAccessKey"))
+    with pytest.raises(TransientError):
+        deactivate_approved(sha256, APPROVED, run, replace(by, last_try=False))
+
+    ended = deactivate_approved(sha256, APPROVED, run, replace(by, policy=policy_of(MEANWHILE[case][0])))
+
+    assert ended == {"deactivated": 1}
+    assert results(store, sha256, [made])[0].reason == "AWS did it, though its answer was lost"
+    assert len(cloud.requests(action="UpdateAccessKey")) == 1
+
+
+@pytest.mark.parametrize("is_attempted", [False, True])
+@pytest.mark.parametrize("case", MEANWHILE)
+def test_policy_of_today_keeps_a_key_that_is_active(
+    cloud: LocalCloud, store: Engine, run: RunFolder[Path], by: Deactivation, made: SeededKey, iam: IAMClient,
+    case: str, is_attempted: bool,  # noqa: FBT001
+) -> None:  # fmt: skip
+    """A key that is still active stays so if the policy no longer has it deactivated, and the store says why."""
+    text, result, reason = MEANWHILE[case]
+    sha256 = freeze(store, run, [proposed(made)])
+    if is_attempted:
+        cloud.inject(Fault(FaultKind.DROP_BEFORE, action="UpdateAccessKey"))
+        with pytest.raises(TransientError):
+            deactivate_approved(sha256, APPROVED, run, replace(by, last_try=False))
+    cloud.clear_requests()
+
+    assert deactivate_approved(sha256, APPROVED, run, replace(by, policy=policy_of(text))) == {result: 1}
+
+    (ended,) = results(store, sha256, [made])
+    assert (ended.reason, ended.attempted) == (reason, is_attempted)
+    assert cloud.requests(action="UpdateAccessKey") == []
+    assert statuses(iam) == {made.access_key_id: "Active"}
 
 
 @pytest.mark.parametrize(
@@ -565,7 +658,7 @@ def test_exception_of_todays_policy_keeps_a_key(
 
     (ended,) = results(store, sha256, [made])
     assert ended.reason == ("the policy has an exception for it meanwhile" if result == "refused" else None)
-    assert len(asked_of_iam(cloud)) == 0 or result != "refused"
+    assert (asked_of_iam(cloud) == []) == (result == "refused")
 
 
 def test_repeating_what_is_done_asks_nothing(

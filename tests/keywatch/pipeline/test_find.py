@@ -14,7 +14,13 @@ from sqlalchemy import Engine
 
 from keywatch.access_keys.policy.model import Policy
 from keywatch.access_keys.record import ROOT_USER, stable_id
-from keywatch.errors import NoReportError, StagingDamagedError, StagingGoneError, UnreachableError
+from keywatch.errors import (
+    IncompleteReportError,
+    NoReportError,
+    StagingDamagedError,
+    StagingGoneError,
+    UnreachableError,
+)
 from keywatch.pipeline.find import FILE, find, load_findings
 from keywatch.pipeline.folders import RunFolder
 from keywatch.staging import check_file
@@ -37,7 +43,7 @@ POLICY = policy_of("""
 def store(tmp_path: Path) -> Iterator[Engine]:
     """Give a store whose newest report has an old key and one of root's."""
     engine = store_in(tmp_path)
-    owned: dict[str, Any] = {"Owner": "team@example.com", "OwnerSource": "table"}
+    owned: dict[str, Any] = {"Owner": "team@example.com", "OwnerSource": "tag"}
     root = record(ROOT_USER, age=None, UserArn=f"arn:aws:iam::{ONE}:root", AccessKeyId=None, Status=None)
     write(engine, [record("ci-deploy", age=100, idle=3, **owned), root, record("new")], ok(ONE, name="prod"))
     yield engine
@@ -95,7 +101,7 @@ def test_findings_are_staged_with_all_that_is_known(store: Engine, run: RunFolde
         "KeyAgeDays": 100,
         "IdleDays": 3,
         "Owner": "team@example.com",
-        "OwnerSource": "table",
+        "OwnerSource": "tag",
         "FirstFound": "2026-11-27T07:00:00Z",
         "LastSeen": "2026-11-27T06:00:00Z",
         "SnapshotTime": "2026-11-27T07:00:00Z",
@@ -177,15 +183,21 @@ def test_findings_may_go_nowhere(store: Engine, run: RunFolder[Path]) -> None:
 
 
 def test_record_that_is_too_large_is_put_aside(store: Engine, run: RunFolder[Path]) -> None:
-    """A record that no request can carry is a dead letter, and the rest is delivered."""
+    """A record that no request can carry is a dead letter of its account and fails the step; the rest is delivered."""
     found = find(store, POLICY, run, NOW)
     sizes = sorted(len(line) for line in (run.folder / FILE).read_bytes().splitlines())
     destination = MemoryDestination(max_bytes=sizes[1] + 1)
 
-    assert load_findings(found, run, [destination]) == 1
+    for _ in range(2):  # another attempt makes it no better
+        with pytest.raises(IncompleteReportError, match=r"^1 of 2 findings were not accepted: they are in the dead"):
+            load_findings(found, run, [MemoryDestination(name="copy"), destination])
 
+    assert len(destination.records) == 1
     letters = list((run.staging / "dead-letters" / run.name).iterdir())
-    assert [path.name for path in letters] == ["findings.ndjson"]
+    assert [path.name for path in letters] == ["findings-copy-1.ndjson"]
+    (letter,) = map(json.loads, letters[0].read_text().splitlines())
+    assert letter["account"] == ONE
+    assert json.loads(letter["row"])["RecordId"] not in {each["RecordId"] for each in destination.records}
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\n"])

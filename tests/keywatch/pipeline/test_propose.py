@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> RunFolder[Path]:
 def asked(store: Engine, run: RunFolder[Path], policy: Policy = POLICY, at: datetime = NOW + HOUR) -> ProposalRequest:
     """Find and propose."""
     find(store, policy, run, at)
-    request = propose(store, policy, run, at)
+    request = propose(store, policy, run, at, 20 * HOUR)
     assert request is not None
     return request
 
@@ -135,7 +135,7 @@ def test_nothing_to_propose_closes_what_was_open(store: Engine, run: RunFolder[P
     later = run_in(tmp_path, "later")
     find(store, POLICY, later, day)
 
-    assert propose(store, POLICY, later, day) is None
+    assert propose(store, POLICY, later, day, 20 * HOUR) is None
 
     assert state_of(store, earlier["sha256"]).state == "superseded"
     assert not (later.folder / "proposals").exists()
@@ -157,7 +157,7 @@ def test_run_that_did_not_look_last_proposes_nothing(store: Engine, run: RunFold
     find(store, POLICY, run, NOW + HOUR)
     later = asked(store, run_in(tmp_path, "later"), at=NOW + 2 * HOUR)
 
-    assert propose(store, POLICY, run, NOW + 3 * HOUR) is None
+    assert propose(store, POLICY, run, NOW + 3 * HOUR, 20 * HOUR) is None
 
     assert state_of(store, later["sha256"]).state == "open"
     assert not (run.folder / "proposals").exists()
@@ -169,7 +169,7 @@ def test_run_that_did_not_look_last_closes_nothing(store: Engine, run: RunFolder
     open_one = asked(store, run)
     find(store, POLICY, run_in(tmp_path, "later"), NOW + 2 * HOUR)
 
-    assert propose(store, POLICY, run, NOW + 3 * HOUR) is None
+    assert propose(store, POLICY, run, NOW + 3 * HOUR, 20 * HOUR) is None
 
     assert state_of(store, open_one["sha256"]).state == "open"
 
@@ -178,7 +178,7 @@ def test_run_that_never_looked_proposes_nothing(store: Engine, run: RunFolder[Pa
     """Without a look there is nothing to propose."""
     write(store, [record("ci-deploy", age=100)])
 
-    assert propose(store, POLICY, run, NOW + HOUR) is None
+    assert propose(store, POLICY, run, NOW + HOUR, 20 * HOUR) is None
 
 
 def test_exception_in_todays_policy_keeps_a_key_out(store: Engine, run: RunFolder[Path]) -> None:
@@ -191,7 +191,7 @@ def test_exception_in_todays_policy_keeps_a_key_out(store: Engine, run: RunFolde
     )
 
     for policy, users in ((excused, ["ci-deploy"]), (held, ["backup", "ci-deploy"])):
-        request = propose(store, policy, run, NOW + HOUR)
+        request = propose(store, policy, run, NOW + HOUR, 20 * HOUR)
         assert request is not None
         assert [key.user_name for key in frozen_proposal(run, request["sha256"]).keys] == users
 
@@ -202,7 +202,7 @@ def test_root_and_keys_of_unknown_age_are_never_proposed(store: Engine, run: Run
     write(store, [root, record("unknown", age=None, idle=50)])
     find(store, POLICY, run, NOW)
 
-    assert propose(store, POLICY, run, NOW) is None
+    assert propose(store, POLICY, run, NOW, 20 * HOUR) is None
 
 
 def test_keys_beyond_the_most_wait(store: Engine, run: RunFolder[Path]) -> None:
@@ -213,7 +213,7 @@ def test_keys_beyond_the_most_wait(store: Engine, run: RunFolder[Path]) -> None:
     request = asked(store, run, few)
 
     assert [key.user_name for key in frozen_proposal(run, request["sha256"]).keys] == ["ci-4", "ci-3"]
-    assert "- 4 more keys wait for the next proposal (`most_keys`)" in request["body"].splitlines()
+    assert "- 4 more keys are too many for one proposal (`most_keys`)" in request["body"].splitlines()
 
 
 @pytest.mark.parametrize("count", [1, 50, 51, 53])
@@ -244,7 +244,7 @@ def test_request_says_what_is_asked(store: Engine, run: RunFolder[Path]) -> None
     unused = "last used 50 days ago; 45 are too many"
     effect = "An approval makes each key inactive that is still unused then. A key can be activated again."
     assert request["body"].splitlines() == [
-        f"{effect} Until 2026-11-28 07:00 UTC.",
+        f"{effect} Without an answer by 2026-11-28 03:00 UTC it counts as rejected.",
         "",
         "- Keys: **3**, in 2 accounts",
         "- Rule `never-used`: 2",
@@ -293,7 +293,7 @@ def rows_of(name: str) -> list[list[str]]:
     users = (AssignedUser(id="approver", name="approver"),)
     keys = (hostile_key(name), hostile_key("ci-deploy"))
     proposal = Proposal(run_id="run", created=NOW, dry_run=False, assigned_users=users, keys=keys)
-    return cells(request_text(proposal, "0" * 64, 0))
+    return cells(request_text(proposal, "0" * 64, 0, NOW + HOUR))
 
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1) | st.text("`|\\[]()<>!*_~&;#a \n-+1.:", min_size=1))
@@ -319,7 +319,7 @@ def test_names_of_others_are_text_and_nothing_else(name: str) -> None:
     rows = [[" ".join(cell.split()) for cell in row] for row in rows_of(name)]
 
     assert rows == [
-        ["AKIA...0001", shown, f"{shown} {ONE}".strip(), shown or "nobody", "never used"],
+        ["AKIA...0001", shown, f"{shown} {ONE}".strip(), shown, "never used"],
         ["AKIA...0001", "ci-deploy", f"ci-deploy {ONE}", "ci-deploy", "never used"],
     ]
 

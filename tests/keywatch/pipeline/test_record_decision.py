@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 from sqlalchemy import Engine
 
 from keywatch.access_keys.findings import Finding
+from keywatch.access_keys.owners import Owned
 from keywatch.access_keys.proposal import ProposedKey, proposed_key
 from keywatch.access_keys.record import stable_id
-from keywatch.errors import DeactivationsFailedError, UnreachableError
+from keywatch.errors import DeactivationsFailedError, IncompleteReportError, UnreachableError
 from keywatch.pipeline.deactivate import Answer
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.record_deactivations import record_decision
+from keywatch.report.owners import take_owners
 from keywatch.report.proposals import Proposals, Result, State
+from keywatch.report.schema import keys as key_table
 from tests.keywatch.deactivating import UNUSED
 from tests.keywatch.fakes import MemoryDestination
 from tests.keywatch.judged import NOW, ONE, key
@@ -33,10 +37,7 @@ LATER = NOW + HOUR
 def store(tmp_path: Path) -> Iterator[Engine]:
     """Give a store whose newest report knows one of the keys."""
     engine = store_in(tmp_path)
-    facts = keys("ci-0")[0]
-    write(
-        engine, [record("ci-0", KeyId=facts.key_id, Owner="team@example.com", OwnerSource="tag")], ok(ONE, NOW, "prod")
-    )
+    write(engine, [record("ci-0", KeyId=keys("ci-0")[0].key_id)], ok(ONE, NOW, "prod"))
     yield engine
     engine.dispose()
 
@@ -47,9 +48,9 @@ def run(tmp_path: Path) -> RunFolder[Path]:
     return run_in(tmp_path)
 
 
-def keys(*users: str) -> list[ProposedKey]:
+def keys(*users: str, owner: str | None = None) -> list[ProposedKey]:
     """Make a key to propose of each user."""
-    found = (Finding(UNUSED, key(user, age=timedelta(days=100)), "never used") for user in users)
+    found = (Finding(UNUSED, key(user, age=timedelta(days=100), owner=owner), "never used") for user in users)
     return [made for each in found if (made := proposed_key(each))]
 
 
@@ -89,7 +90,7 @@ def test_decision_without_deactivation_is_recorded(
 
 def test_row_has_all_that_is_known(store: Engine, run: RunFolder[Path]) -> None:
     """The row of a key says what was decided by whom, and what became of it when; what is not known is left out."""
-    proposed = keys("ci-0", "ci-1")
+    proposed = [*keys("ci-0", owner="team@example.com"), *keys("ci-1")]
     sha256 = freeze(store, run, proposed, created=NOW)
     proposals = Proposals(store)
     proposals.decide(sha256, "approved", NOW + timedelta(minutes=10), "approver", "Approver")
@@ -136,6 +137,36 @@ def test_approved_keys_that_ended_are_no_failure(store: Engine, run: RunFolder[P
 
     assert ended == {result: 1}
     assert (row["Result"], row["DryRun"]) == (result, result == "would_deactivate")
+
+
+def test_row_says_whether_anything_could_change(store: Engine, run: RunFolder[Path]) -> None:
+    """A key that today's policy has made a dry run is one in its row, though the proposal was none; no other key is."""
+    proposed = keys("ci-0", "ci-1")
+    sha256 = freeze(store, run, proposed, created=NOW)
+    proposals = Proposals(store)
+    proposals.decide(sha256, "approved", NOW, "approver", "Approver")
+    proposals.end(sha256, proposed[0].key_id, "deactivated", None, NOW)
+    proposals.end(sha256, proposed[1].key_id, "would_deactivate", "the policy makes it a dry run meanwhile", NOW)
+
+    _, rows = recorded(store, run, sha256, APPROVED)
+
+    assert [(row["Result"], row["DryRun"]) for row in rows] == [("deactivated", False), ("would_deactivate", True)]
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_row_has_the_owner_who_answered_when_it_was_proposed(
+    store: Engine, run: RunFolder[Path], is_forgotten: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    """Whoever answers for a key later, or though the report no longer knows it, its row names who did."""
+    sha256 = freeze(store, run, [*keys("ci-0", owner="team@example.com"), *keys("ci-1")], created=NOW)
+    take_owners(store, [Owned(ONE, "ci-0", "others@example.com"), Owned(ONE, "ci-1", "others@example.com")])
+    if is_forgotten:
+        with store.begin() as connection:
+            connection.execute(key_table.delete())
+
+    _, rows = recorded(store, run, sha256, REJECTED)
+
+    assert [row.get("Owner") for row in rows] == ["team@example.com", None]
 
 
 def test_approved_keys_that_were_not_done_are_named(store: Engine, run: RunFolder[Path]) -> None:
@@ -280,18 +311,36 @@ def test_rows_are_delivered_once(store: Engine, run: RunFolder[Path]) -> None:
 
 
 def test_row_that_is_too_large_is_put_aside(store: Engine, run: RunFolder[Path]) -> None:
-    """A row that no request can carry is a dead letter of its account, and the rest is delivered."""
+    """A row that no request can carry is a dead letter of its account and fails the step; the rest is delivered."""
     sha256 = freeze(store, run, keys("ci-0", "c" * 60), created=NOW)
     record_decision(sha256, REJECTED, run, store, [], now=LATER)
     sizes = sorted(map(len, (run.folder / "deactivations.ndjson").read_bytes().splitlines()))
     destination = MemoryDestination(max_bytes=sizes[0] + 2)
 
-    record_decision(sha256, REJECTED, run, store, [destination], now=LATER)
+    copy = MemoryDestination(max_bytes=sizes[0] + 2, name="copy")
 
-    assert len(destination.records) == 1
+    for _ in range(2):  # another attempt makes it no better
+        with pytest.raises(
+            IncompleteReportError, match=r"^1 of 2 rows of deactivations were not accepted: they are in"
+        ):
+            record_decision(sha256, REJECTED, run, store, [destination, copy], now=LATER)
+
+    assert (len(destination.records), len(copy.records)) == (1, 1)
     letters = (run.staging / "dead-letters" / run.name / "deactivations.ndjson").read_text().splitlines()
-    assert len(letters) == 1
-    assert ONE in letters[0]
+    assert {json.loads(letter)["account"] for letter in letters} == {ONE}
+    assert {json.loads(json.loads(letter)["row"])["user"] for letter in letters} == {"c" * 60}
+
+
+def test_key_that_was_not_done_is_named_though_its_row_is_too_large(store: Engine, run: RunFolder[Path]) -> None:
+    """That a row cannot be delivered does not hide that its key, which was approved, could not be deactivated."""
+    (proposed,) = keys("ci-0")
+    sha256 = freeze(store, run, [proposed], created=NOW)
+    Proposals(store).decide(sha256, "approved", NOW, "approver", "Approver")
+    Proposals(store).end(sha256, proposed.key_id, "failed", "AWS account denies iam:UpdateAccessKey", NOW)
+
+    with pytest.raises(DeactivationsFailedError, match="denies iam:UpdateAccessKey"):
+        record_decision(sha256, APPROVED, run, store, [MemoryDestination(max_bytes=100)], now=LATER)
+    assert (run.staging / "dead-letters" / run.name / "deactivations.ndjson").exists()
 
 
 def test_record_of_nothing_known_is_nothing(store: Engine, run: RunFolder[Path]) -> None:

@@ -68,6 +68,28 @@ def test_next_table_takes_the_place_of_the_one_before(store: Engine) -> None:
     }
 
 
+def test_table_that_is_taken_while_a_run_goes_on_holds(store: Engine) -> None:
+    """What a run has read of owners before a table was taken does not hold against it once the run is written."""
+    take_owners(store, [Owned(ONE, "ci-deploy", TEAM)])
+    before: dict[str, Any] = {"Owner": OTHERS, "OwnerSource": "table"}
+    tagged: dict[str, Any] = {"Owner": "by-tag@example.com", "OwnerSource": "tag"}
+    keys = [
+        record("ci-deploy", **before),
+        record("backup", **before),
+        record("build", **tagged),
+        record("ci-deploy", TWO),
+    ]
+
+    write(store, keys, ONE, TWO)
+
+    assert owners(store) == {
+        (ONE, "ci-deploy"): (TEAM, "table"),
+        (ONE, "backup"): (None, None),
+        (ONE, "build"): ("by-tag@example.com", "tag"),
+        (TWO, "ci-deploy"): (None, None),
+    }
+
+
 def test_same_table_twice_changes_nothing(store: Engine) -> None:
     """Taking the same table again adds, changes and removes nothing."""
     write(store, [record("ci-deploy")])

@@ -12,6 +12,7 @@ from keywatch.access_keys.policy.model import AssignedUser
 from keywatch.access_keys.policy.rules import UnusedFor
 from keywatch.access_keys.proposal import Proposal, digest, proposed_key
 from keywatch.errors import SupersededError
+from keywatch.report.model import KEPT
 from keywatch.report.proposals import Proposals, ProposalState, State
 from keywatch.report.read_deactivations import count_results, deactivations_of, deactivations_of_user, read_proposals
 from tests.keywatch.judged import NOW, ONE, TWO, key
@@ -176,6 +177,53 @@ def test_key_that_has_ended_must_not_be_asked_for(proposals: Proposals) -> None:
     assert proposals.results(sha256)[key_id].attempted is False
 
 
+def test_earlier_attempt_says_nothing_of_a_key(proposals: Proposals) -> None:
+    """Once a later attempt has begun, it alone says what became of a key."""
+    made = proposal("ci-deploy")
+    sha256 = opened(proposals, made)
+    key_id = made.keys[0].key_id
+    earlier, later = proposals.begin(sha256), proposals.begin(sha256)
+
+    with pytest.raises(SupersededError, match=r"^Another attempt at "):
+        proposals.end(sha256, key_id, "refused", "its status is Inactive already", NOW, attempt=earlier)
+
+    assert proposals.results(sha256)[key_id].result is None
+    proposals.end(sha256, key_id, "deactivated", None, NOW, attempt=later)
+    assert proposals.results(sha256)[key_id].result == "deactivated"
+
+
+@pytest.mark.parametrize(
+    ("age", "is_kept"),
+    [(KEPT - HOUR, True), (KEPT, True), (KEPT + timedelta(seconds=1), False), (3 * KEPT, False)],
+)
+@pytest.mark.parametrize("state", ["approved", "rejected", "timed_out", "altered", "refused", "failed"])
+def test_proposal_that_was_decided_long_ago_is_forgotten(
+    store: Engine, proposals: Proposals, state: State, age: timedelta, is_kept: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    """With the next proposal goes what was decided too long ago, keys included; what is younger stays."""
+    made = proposal("ci-deploy", "backup", at=NOW - age - HOUR)
+    old = opened(proposals, made)
+    proposals.decide(old, state, NOW - age)
+    assert state_of(proposals, old) == state
+
+    new = opened(proposals, proposal("ci-deploy"))
+
+    assert state_of(proposals, old) == (state if is_kept else None)
+    assert len(proposals.results(old)) == 2 * is_kept
+    assert (state_of(proposals, new), len(proposals.results(new))) == ("open", 1)
+    with store.begin() as connection:
+        assert read_proposals(connection, 1).total == 1 + is_kept
+
+
+def test_proposal_that_was_open_until_now_is_not_forgotten(proposals: Proposals) -> None:
+    """However old a proposal is, as long as it was open it is superseded by the next, and not forgotten."""
+    old = opened(proposals, proposal("ci-deploy", at=NOW - 3 * KEPT))
+
+    opened(proposals, proposal("ci-deploy"))
+
+    assert (state_of(proposals, old), len(proposals.results(old))) == ("superseded", 1)
+
+
 def test_what_became_of_a_key_first_stays(proposals: Proposals) -> None:
     """A result that comes late does not take the place of the one that is there."""
     made = proposal("ci-deploy")
@@ -247,9 +295,11 @@ def test_proposals_are_listed_newest_first(store: Engine, proposals: Proposals) 
 
 
 def test_keys_of_a_proposal_are_listed_with_their_owners(store: Engine, proposals: Proposals) -> None:
-    """Each key of a proposal says whose it is, who answers for it, and what became of it."""
+    """Each key of a proposal says whose it is, who answered for it then, and what became of it."""
     made = proposal("ci-deploy", "backup")
-    write(store, [record("ci-deploy", KeyId=made.keys[0].key_id, Owner="team@example.com", OwnerSource="tag")])
+    owned = made.keys[0].model_copy(update={"owner": "team@example.com"})
+    made = made.model_copy(update={"keys": (owned, *made.keys[1:])})
+    write(store, [record("ci-deploy", KeyId=owned.key_id, Owner="others@example.com", OwnerSource="tag")])
     sha256 = opened(proposals, made)
     proposals.end(sha256, made.keys[0].key_id, "deactivated", None, NOW)
     opened(proposals, proposal("elsewhere", at=NOW + DAY, account=TWO))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from keywatch.report.read_findings import (
 from keywatch.report.write_findings import FoundCounts, write_findings
 from tests.keywatch.judged import policy_of
 from tests.keywatch.report.found import NOW, ONE, TWO, denied, ok, record, write
+from tests.keywatch.report.stores import store_in
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -216,6 +219,38 @@ def test_rules_see_all_keys_of_a_user_and_of_no_other(store: Engine) -> None:
     assert [row.key.access_key_id for row in findings(store)] == ["AKIA...0020"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_order_in_which_keys_were_written_does_not_matter(tmp_path: Path, seed: int) -> None:
+    """However the keys of users and accounts lie in the store, the same is found, and counted alike."""
+    policy = policy_of("""
+        version: 1
+        rules:
+          - {id: old, kind: older_than, days: 90, severity: low}
+          - {id: two, kind: two_active_keys, severity: high}
+          - {id: unused, kind: unused_for, days: 45, severity: high}
+        exceptions: [{users: [ci-2], rules: [two], reason: So it is., expires: 2026-12-31}]
+    """)
+    keys = [
+        record(f"ci-{user}", account, age=80 + 4 * user + which, idle=40 + user, key=f"AKIA...000{which}")
+        for user in range(8)
+        for account in (ONE, TWO)
+        for which in range(1 + user % 3)
+    ]
+    mixed = random.Random(seed).sample(keys, len(keys))  # noqa: S311 - no secret
+    one, other = store_in(tmp_path / "one"), store_in(tmp_path / "other")
+    write(one, keys, ONE, TWO)
+    write(other, mixed, ONE, TWO)
+
+    found = [find(each, policy) for each in (one, other)]
+
+    assert found[0] == found[1]
+    assert set(found[0].by_rule) == {"old", "two", "unused"}
+    assert found[0].excused == {0: 4}
+    assert everything(one) == everything(other)
+    for each in (one, other):
+        each.dispose()
+
+
 def test_facts_are_what_the_reports_have_seen(store: Engine) -> None:
     """A key is judged with its owner, its account's name, and since when it is known and was last active."""
     first = record("ci-deploy", age=100, idle=3, Owner="team@example.com", OwnerSource="tag")
@@ -256,7 +291,7 @@ def test_pages_rules_and_filters(store: Engine) -> None:
           - {id: old, kind: older_than, days: 90, severity: low}
           - {id: unused, kind: unused_for, days: 45, severity: high}
     """)
-    owned: dict[str, Any] = {"Owner": "team@example.com", "OwnerSource": "table"}
+    owned: dict[str, Any] = {"Owner": "team@example.com", "OwnerSource": "tag"}
     keys = [record(f"ci-{number}", age=100, idle=0) for number in range(60)]
     write(store, [*keys, record("backup", TWO, age=50, **owned)], ONE, TWO)
     find(store, policy)

@@ -36,7 +36,11 @@ def find(store: Engine, policy: str = RULES, at: datetime = NOW, run_id: str = "
 
 
 def proposed_key(
-    user: str, account: str = ONE, key: str = "AKIA...0001", reason: str = "last used 100 days ago"
+    user: str,
+    account: str = ONE,
+    key: str = "AKIA...0001",
+    reason: str = "last used 100 days ago",
+    owner: str | None = None,
 ) -> ProposedKey:
     """Make a key to propose; it is the one that `found.record` makes of the same arguments."""
     arn = f"arn:aws:iam::{account}:user/{user}"
@@ -49,7 +53,7 @@ def proposed_key(
         user_arn=arn,
         created=NOW - timedelta(days=400),
         last_used=None,
-        owner=None,
+        owner=owner,
         rule=RULE,
         reason=reason,
     )

@@ -6,13 +6,15 @@ import html
 import re
 import shlex
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from keywatch.report.proposals import State
+from keywatch.report.proposals import Result, State
 from keywatch.report.read_deactivations import PER_PAGE
+from keywatch_airflow.page.presentation import RESULT_WORDS, STATE_MEANINGS, STATE_WORDS
 from tests.keywatch.report.found import NOW, ONE, TWO, ok, record, write
 from tests.keywatch_airflow.page.conftest import EVIL, Browser
 from tests.keywatch_airflow.page.guarding import DENIED
@@ -21,7 +23,8 @@ from tests.keywatch_airflow.page.test_findings import FULL_ID, HOSTILE
 from tests.keywatch_airflow.page.test_pages import links, words
 
 OLD, DONE, WAITS = "0" * 64, "a" * 63 + "1", "f" * 64
-ALICE, BOB, CAROL = proposed_key("alice"), proposed_key("bob", TWO), proposed_key("carol")
+ALICE = proposed_key("alice", owner="team@example.com")
+BOB, CAROL = proposed_key("bob", TWO), proposed_key("carol")
 
 
 @pytest.fixture
@@ -117,6 +120,12 @@ def test_name_is_one_word_of_a_command(empty_store: Engine, browser: Browser, na
         assert shlex.split(command)[:5] == ["aws", "iam", command.split()[2], "--user-name", name]
 
 
+def test_every_state_and_every_result_has_words() -> None:
+    """Whatever a proposal or a key can end in, the pages have words for it."""
+    assert set(STATE_WORDS) == set(STATE_MEANINGS) == set(get_args(State))
+    assert set(RESULT_WORDS) == {*get_args(Result), None}
+
+
 @pytest.mark.parametrize(
     ("state", "said"),
     [
@@ -124,6 +133,7 @@ def test_name_is_one_word_of_a_command(empty_store: Engine, browser: Browser, na
         ("superseded", "Superseded"),
         ("altered", "Its file was no longer the one that was asked about"),
         ("refused", "The log of task deactivate says why."),
+        ("failed", "The logs of tasks approve and deactivate say why."),
     ],
 )
 def test_proposal_says_why_nothing_was_changed(empty_store: Engine, browser: Browser, state: State, said: str) -> None:

@@ -25,6 +25,7 @@ Severity = Literal["critical", "high", "medium", "low"]
 Days = Annotated[StrictInt, Field(ge=0, le=36_500)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_000)]
+UserPattern = Annotated[str, StringConstraints(strict=True, pattern=r"^(?:[\w+=,.@*?-]{1,128}|<root_account>)$")]
 RuleId = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 AccountId = Annotated[
     str,
@@ -36,8 +37,12 @@ KeyId = Annotated[str, StringConstraints(strict=True, pattern=r"^k[A-Z2-7]{26}$"
 
 IN_WORDS: Final = {
     r"^[^\x00-\x1f]+$": "it has a line break or a control character",
+    r"^(?:[\w+=,.@*?-]{1,128}|<root_account>)$": (
+        "a user's name as IAM has it, without path or ARN, in which * and ? may stand for others; the root user is "
+        "<root_account>"
+    ),
     r"^[a-z0-9][a-z0-9-]{0,62}$": "an id is of small letters, digits and hyphens",
-    r"^[0-9]{12}$": "an account has 12 digits",
+    r"^[0-9]{12}$": "an account has 12 digits, and no pattern",
     r"^k[A-Z2-7]{26}$": "a KeyId is k and 26 letters and digits, as KeyId_s has it",
 }
 """What it means that a value does not fit a pattern."""

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from difflib import get_close_matches
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, Strict, StrictBool, StrictInt, model_validator
 
 from keywatch.access_keys.key_facts import KeyFacts
-from keywatch.access_keys.policy.fields import AccountId, KeyId, Name, PolicyPart, RuleId, Severity, Text, fits_one
+from keywatch.access_keys.policy.fields import (
+    AccountId,
+    KeyId,
+    Name,
+    PolicyPart,
+    RuleId,
+    Severity,
+    Text,
+    UserPattern,
+    fits_one,
+)
 from keywatch.access_keys.policy.rules import Rule
 
 Path = tuple[str | int, ...]
@@ -22,8 +33,10 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "high", "medium", "low")
 class Scope(PolicyPart):
     """Which keys are meant: those for which all that is given holds."""
 
-    accounts: tuple[AccountId, ...] = Field(default=(), description="Numbers of accounts; none means every account.")
-    users: tuple[Name, ...] = Field(
+    accounts: tuple[AccountId, ...] = Field(
+        default=(), description="Numbers of accounts, no patterns; none means every account."
+    )
+    users: tuple[UserPattern, ...] = Field(
         default=(),
         description="User names, in which `*` stands for any characters and `?` for one; none means every user. "
         "`<root_account>` is the root user.",
@@ -77,8 +90,8 @@ class Notify(PolicyPart):
 
     to: Literal["digest", "owners", "nobody"] = Field(
         default="digest",
-        description="`digest` sends one notice of everything; `owners` one to each owner of his keys, and a digest of "
-        "the keys that have none.",
+        description="`digest` sends one notice of everything; `owners` one to each owner of their keys, and a digest "
+        "of the keys that have none.",
     )
     severity: Severity = Field(default="low", description="The least severity that is told of.")
 
@@ -109,7 +122,8 @@ class Deactivation(PolicyPart):
         description="Who may approve: ids of Airflow's auth manager, or `id` and `name`. Nobody else can.",
     )
     most_keys: Annotated[StrictInt, Field(ge=1, le=10_000)] = Field(
-        default=200, description="How many keys one request may be about; the rest waits for the next."
+        default=200,
+        description="How many keys one request may be about. The rest comes when these are done with.",
     )
 
 
@@ -134,7 +148,8 @@ class Policy(PolicyPart):
         for number, exception in enumerate(self.exceptions):
             for place, each in enumerate(exception.rules):
                 if each not in ids:
-                    yield ("exceptions", number, "rules", place), f"there is no rule {each}"
+                    guess = "".join(f"; did you mean {close}?" for close in get_close_matches(each, ids, 1))
+                    yield ("exceptions", number, "rules", place), f"there is no rule {each}{guess}"
         if not self.deactivation.assigned_users:
             for number, rule in enumerate(self.rules):
                 if rule.proposes:
@@ -159,7 +174,6 @@ def owner_by_pattern(patterns: Iterable[OwnerPattern], account_id: str, user_nam
     return next((each.owner for each in patterns if each.covers(account_id, user_name)), None)
 
 
-def is_as_severe(severity: str, least: str) -> bool:
+def is_as_severe(severity: str, least: Severity) -> bool:
     """Tell whether a severity is at least another."""
-    order = list(SEVERITIES)
-    return order.index(severity) <= order.index(least)  # type: ignore[arg-type]
+    return severity in SEVERITIES[: SEVERITIES.index(least) + 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,9 @@ LARGEST: Final = 4_000_000
 
 SHOWN: Final = 20
 """Errors that a message lists."""
+
+SHOWN_OF_VALUE: Final = 60
+"""Characters of a value that a message repeats."""
 
 DEFAULT: Final = files("keywatch.access_keys.policy") / "default.yaml"
 """The policy of whoever has none: what the CIS benchmark asks for, and nobody is asked for anything."""
@@ -86,24 +89,46 @@ def _what(error: ErrorDetails) -> str:
             said = _no_such_field(last)
         case "union_tag_not_found":
             said = "kind is missing"
+        case "union_tag_invalid" if context.get("tag") == "None":
+            said = "kind is empty"
         case "union_tag_invalid":
-            said = f"there is no kind {context.get('tag')!r}; kinds: {context.get('expected_tags')}"
-        case "tuple_type":
-            said = "a list is expected here"
-        case "model_type" | "model_attributes_type":
-            said = "fields are expected here, such as version: 1"
-        case "string_pattern_mismatch":
-            said = IN_WORDS[context["pattern"]]
+            kinds = [each.strip("' ") for each in str(context.get("expected_tags")).split(",")]
+            guess = _guess(str(context.get("tag")), kinds)
+            said = f"there is no kind {context.get('tag')!r}{guess}; kinds: {', '.join(kinds)}"
+        case "string_pattern_mismatch" if error["input"]:
+            said = f"{str(error['input'])[:SHOWN_OF_VALUE]!r} does not fit: {IN_WORDS[context['pattern']]}"
+        case "greater_than_equal" | "less_than_equal" if last == "version":
+            said = "it has to be 1"
+        case kind if kind in PLAIN_WORDS:
+            said = "it is empty" if error["input"] in (None, "") else PLAIN_WORDS[kind]
         case _:
             said = error["msg"].removeprefix("Value error, ")
     return f"{said[:1].lower()}{said[1:]}"
 
 
+PLAIN_WORDS: Final = {
+    "bool_type": "it takes true or false, without quotation marks",
+    "date_type": "a day is written 2027-03-31, without quotation marks",
+    "int_from_float": "it takes a whole number, without quotation marks",
+    "int_type": "it takes a whole number, without quotation marks",
+    "model_attributes_type": "fields with values are expected here, not one value",
+    "model_type": "fields with values are expected here, such as version: 1",
+    "string_pattern_mismatch": "it is empty",
+    "string_too_short": "it is empty",
+    "string_type": "one text is expected here",
+    "tuple_type": "a list is expected here, such as [a, b]",
+}
+"""What is said of a value of another kind."""
+
+
+def _guess(name: str, names: Iterable[str]) -> str:
+    return "".join(f"; did you mean {each}?" for each in get_close_matches(name, list(names), 1))
+
+
 def _no_such_field(name: str) -> str:
     if name in _field_names():
         return "it has no place here; the policy's reference says where it belongs"
-    guess = "".join(f"; did you mean {each}?" for each in get_close_matches(name, _field_names(), 1))
-    return f"there is no such field{guess}"
+    return f"there is no such field{_guess(name, _field_names())}"
 
 
 def _written(path: Path, lines: Lines) -> str:

@@ -6,9 +6,10 @@ Foundations Benchmark, version 3.0.0: a rule has one if whatever it finds is aga
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -23,7 +24,7 @@ LEAST_UNUSED_DAYS: Final = 7
 """A rule that asks for keys to be deactivated counts at least so many days: IAM shows a use with hours of delay."""
 
 
-class BaseRule(PolicyPart):
+class BaseRule(PolicyPart, ABC):
     """What every rule has."""
 
     id: RuleId = Field(description="Its name in findings, exceptions and the page; keep it, for findings go by it.")
@@ -33,8 +34,8 @@ class BaseRule(PolicyPart):
     )
 
     kind: str
-    title: ClassVar[str]
 
+    @abstractmethod
     def reason(self, key: KeyFacts, others: Sequence[KeyFacts], as_of: datetime) -> str | None:
         """Say why the rule is about a key; None if it is not.
 
@@ -43,7 +44,6 @@ class BaseRule(PolicyPart):
             others: All keys of the same user, this one included.
             as_of: The moment to which ages are counted, UTC.
         """
-        raise NotImplementedError
 
     @property
     def proposes(self) -> bool:
@@ -78,7 +78,6 @@ class RuleOfUse(BaseRule):
 class OlderThan(BaseRule):
     """Active keys that are older than so many days."""
 
-    title = "Older than N days"
     kind: Literal["older_than"]
     days: Days = Field(description="A key is found when its age is above this: 90 finds it on day 91.")
 
@@ -99,7 +98,6 @@ class OlderThan(BaseRule):
 class UnusedFor(RuleOfUse):
     """Active keys that have not been used for so many days; of a key never used, the days since it was made count."""
 
-    title = "Unused for N days"
     kind: Literal["unused_for"]
     days: Days = Field(description="A key is found when it has been unused for this many whole days, or more.")
 
@@ -126,7 +124,6 @@ class UnusedFor(RuleOfUse):
 class NeverUsed(RuleOfUse):
     """Active keys that were never used, once their grace period is over."""
 
-    title = "Never used, with a grace period"
     kind: Literal["never_used"]
     grace_days: Days = Field(description="A key that was never used is found when it is this many whole days old.")
 
@@ -152,7 +149,6 @@ class NeverUsed(RuleOfUse):
 class TwoActiveKeys(BaseRule):
     """All active keys but the newest, of a user who has two; a rotation has its grace period."""
 
-    title = "Two active keys"
     kind: Literal["two_active_keys"]
     grace_days: Days = Field(
         default=0, description="The older key is found when the newest is this many whole days old."
@@ -178,7 +174,6 @@ class TwoActiveKeys(BaseRule):
 class RootKey(BaseRule):
     """Keys of the root user, whatever their state, which no API shows."""
 
-    title = "Root key"
     kind: Literal["root_key"]
 
     def reason(self, key: KeyFacts, others: Sequence[KeyFacts], as_of: datetime) -> str | None:
@@ -199,7 +194,6 @@ class InactiveFor(BaseRule):
     has, when a report first saw it.
     """
 
-    title = "Inactive for long"
     kind: Literal["inactive_for"]
     days: Days = Field(description="A key is found when no report has seen it active for this many whole days.")
 

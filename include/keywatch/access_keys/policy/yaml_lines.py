@@ -27,6 +27,15 @@ INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+HINTS: Final = {
+    "expected alphabetic or numeric character": "put a text that begins with * or & in quotation marks",
+    "mapping values are not allowed here": "put a text with a colon in quotation marks, or look at the indentation",
+    "expected <block end>": "look at the indentation",
+    "'\\t' that cannot start any token": "indent with blanks, not with tabs",
+}
+"""What usually helps, by what PyYAML says."""
+
+
 class YamlError(ValueError):
     """A text is not YAML that is read here.
 
@@ -71,7 +80,9 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
         node = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlError(str(error.problem or error.context), mark.line + 1 if mark else 1) from error
+        said = str(error.problem or error.context)
+        hint = "".join(f"; {hint}" for words, hint in HINTS.items() if words in said)
+        raise YamlError(f"{said}{hint}", mark.line + 1 if mark else 1) from error
     except yaml.YAMLError as error:
         raise YamlError("it holds a character that YAML does not take", 1) from error
     except YamlError:
@@ -86,7 +97,7 @@ def _refuse_odd(events: Iterator[yaml.Event]) -> None:
     depth = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):
-            raise YamlError("an alias (*name) is not read here: write the value again", _line(event))
+            raise YamlError("an alias is not read here: put a text that begins with * in quotation marks", _line(event))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise YamlError("it is nested too deeply", _line(event))

@@ -88,6 +88,7 @@ def _create_proposals() -> None:
         sa.Column("access_key_id", sa.String(16), nullable=False),
         sa.Column("rule", sa.String(63), nullable=False),
         sa.Column("found", sa.String, nullable=False),
+        sa.Column("owner", sa.String),
         sa.Column("attempted", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("result", sa.String(20)),
         sa.Column("reason", sa.String),
