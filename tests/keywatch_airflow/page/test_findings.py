@@ -14,7 +14,9 @@ from hypothesis import given
 from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
+from keywatch.access_keys.owners import Owned
 from keywatch.access_keys.policy.model import SEVERITIES
+from keywatch.report.owners import take_owners
 from keywatch.report.read_findings import PER_PAGE, FindingQuery
 from keywatch_airflow.page.finding_filters import finding_parameters, finding_query
 from tests.keywatch.report.found import NOW, ONE, TWO, ok, record, write
@@ -44,7 +46,7 @@ def keys(at: datetime) -> list[bytes]:
     return [
         record("alice", at=at, age=400, idle=1, key="AKIA...A001", **mine),
         record("alice", at=at, age=20, idle=1, key="AKIA...A002", **mine),
-        record("bob", TWO, at=at, age=300, key="AKIA...B001", Owner="other@example.com", OwnerSource="table"),
+        record("bob", TWO, at=at, age=300, key="AKIA...B001"),
         record("<root_account>", TWO, at=at, age=None, AccessKeyId=None, Status=None),
     ]
 
@@ -52,6 +54,7 @@ def keys(at: datetime) -> list[bytes]:
 @pytest.fixture
 def policed(empty_store: Engine) -> Engine:
     """Give a store with what two runs have found: of the first, one finding is resolved since, and one is new."""
+    take_owners(empty_store, [Owned(TWO, "bob", "other@example.com")])
     before = NOW - timedelta(days=3)
     gone = record("gone", at=before, age=200, key="AKIA...G001")
     write(empty_store, [*keys(before), gone], ok(ONE, before, "payments"), ok(TWO, before, "search"), at=before)
