@@ -6,6 +6,8 @@ from typing import TypedDict
 
 from airflow.sdk import Param
 
+from keywatch_airflow.report_params import destination_params, with_defaults
+
 
 class FindingsParams(TypedDict):
     """The parameters of a run, as its form gives them."""
@@ -25,26 +27,12 @@ def findings_params(**defaults: object) -> dict[str, Param]:
     Raises:
         ValueError: There is no parameter of that name.
     """
-    form = _form()
-    if unknown := sorted(defaults.keys() - form.keys()):
-        raise ValueError(f"There is no parameter {', '.join(unknown)}. There are: {', '.join(form)}.")
-    for name, value in defaults.items():
-        form[name].value = value
-    return form
+    return with_defaults(_form(), defaults)
 
 
 def _form() -> dict[str, Param]:
     return {
-        "destination_conn_id": Param(
-            "azure_logs_ingestion_default",
-            type=["null", "string"],
-            title="Destination connection",
-            description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector). Empty: "
-            "nowhere but to Airflow's page Access keys.",
-        ),
-        "copy_conn_id": Param(
-            None, type=["null", "string"], title="Copy to", description="Another destination that gets the same rows."
-        ),
+        **destination_params(),
         "deactivation_conn_id": Param(
             "aws_deactivation",
             type="string",

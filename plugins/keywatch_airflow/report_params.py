@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal, TypedDict
 
 from airflow.sdk import Param
@@ -38,12 +39,36 @@ def report_params(**defaults: object) -> dict[str, Param]:
     Raises:
         ValueError: There is no parameter of that name.
     """
-    form = _form()
+    return with_defaults(_form(), defaults)
+
+
+def with_defaults(form: dict[str, Param], defaults: Mapping[str, object]) -> dict[str, Param]:
+    """Give parameters of a form other values to begin with, by name.
+
+    Raises:
+        ValueError: There is no parameter of that name.
+    """
     if unknown := sorted(defaults.keys() - form.keys()):
         raise ValueError(f"There is no parameter {', '.join(unknown)}. There are: {', '.join(form)}.")
     for name, value in defaults.items():
         form[name].value = value
     return form
+
+
+def destination_params() -> dict[str, Param]:
+    """Make the parameters that say where rows go."""
+    return {
+        "destination_conn_id": Param(
+            "azure_logs_ingestion_default",
+            type=["null", "string"],
+            title="Destination connection",
+            description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector). Empty: "
+            "nowhere but to Airflow's page Access keys.",
+        ),
+        "copy_conn_id": Param(
+            None, type=["null", "string"], title="Copy to", description="Another destination that gets the same rows."
+        ),
+    }
 
 
 def _form() -> dict[str, Param]:
@@ -79,16 +104,7 @@ def _form() -> dict[str, Param]:
         "aws_conn_id": Param(
             "aws_default", type="string", minLength=1, title="AWS connection", description="A connection of type aws."
         ),
-        "destination_conn_id": Param(
-            "azure_logs_ingestion_default",
-            type=["null", "string"],
-            title="Destination connection",
-            description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector). Empty: "
-            "nowhere but to Airflow's page Access keys.",
-        ),
-        "copy_conn_id": Param(
-            None, type=["null", "string"], title="Copy to", description="Another destination that gets the same rows."
-        ),
+        **destination_params(),
         "lookup": Param(
             "exact",
             type="string",

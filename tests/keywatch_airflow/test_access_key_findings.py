@@ -20,6 +20,7 @@ from keywatch_airflow import access_key_owners, approval
 from keywatch_airflow.approval import ProposalApprovalOperator, answer_of
 from keywatch_airflow.approval_trigger import ApprovalTrigger
 from keywatch_airflow.findings_notice import SHOWN, notices
+from keywatch_airflow.findings_params import findings_params
 from keywatch_airflow.policy import configured_policy, owners_of_accounts
 from keywatch_airflow.report_store import report_reader, report_writer
 from tests.keywatch.judged import NOW, ONE, TWO, key
@@ -375,3 +376,12 @@ def test_store_out_of_reach_closes_no_request(home: Path) -> None:
     with pytest.raises(StoreUnavailableError):
         report_reader().proposal("0" * 64)
     assert not trigger._is_closed()
+
+
+def test_form_begins_with_what_the_dag_file_says() -> None:
+    """A copy of the DAG file gives parameters other values to begin with, and a misspelt one is named."""
+    form = findings_params(destination_conn_id=None, deactivation_role_name="Other")
+
+    assert (form["destination_conn_id"].value, form["deactivation_role_name"].value) == (None, "Other")
+    with pytest.raises(ValueError, match="no parameter destination"):
+        findings_params(destination=None)
