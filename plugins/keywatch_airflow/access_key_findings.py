@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from keywatch.access_keys.record import stable_id
+from keywatch.columns import stable_id
 from keywatch.errors import SupersededProposalError
 from keywatch.log_analytics.destination import Destination
 from keywatch.pipeline.deactivate import Deactivation, deactivate_approved

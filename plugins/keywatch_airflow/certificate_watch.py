@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
-from keywatch.access_keys.record import iso_time
+from keywatch.columns import iso_time
 from keywatch.pipeline.certificates import (
     Watched,
     WatchedCertificate,

@@ -77,6 +77,7 @@ def _figures(size: int, measured: Measured) -> dict[str, Figure]:
 def staged(count: int, answer_seconds: float = 0.0) -> Stopwatch:
     """Transform and deliver staged files; making the raw rows is not timed."""
     from keywatch.log_analytics.delivery import deliver
+    from keywatch.log_analytics.receipts import ReceiptBook
     from keywatch.pipeline.folders import RunFolder
     from keywatch.pipeline.transform import transform_batch
 
@@ -87,7 +88,7 @@ def staged(count: int, answer_seconds: float = 0.0) -> Stopwatch:
         with stopwatch() as watch:
             transform_batch(extracted, run)
             batch = run.batch(0)
-            receipts = batch.receipts(destination)
+            receipts = ReceiptBook.of(batch.receipts, destination)
             done = deliver(batch.records, receipts, destination, reject=print, in_flight=IN_FLIGHT)
     assert done.accepted == count
     return watch

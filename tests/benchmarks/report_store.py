@@ -187,7 +187,7 @@ def root_key(account: int, at: datetime) -> dict[str, str]:
 
 
 def _record(account: int, resource: str, user: str, key: str, at: datetime) -> dict[str, str]:
-    from keywatch.access_keys.record import stable_id
+    from keywatch.columns import stable_id
 
     arn = f"arn:aws:iam::{account_id(account)}:{resource}"
     return {

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from keywatch.access_keys.aws_errors import GoneError
 from keywatch.access_keys.credential_report import CredentialReport, ListedKey, ReportedUse
 from keywatch.access_keys.iam import DEFAULT_CONCURRENCY, Iam, Page
-from keywatch.access_keys.record import ROOT_USER, Account, RawAccessKey, iso_time, shorten
+from keywatch.access_keys.record import ROOT_USER, Account, RawAccessKey, shorten
 from keywatch.access_keys.report_request import OLDEST, fetch_report
+from keywatch.columns import iso_time
 from keywatch.errors import AccessDeniedError
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from keywatch.access_keys.key_facts import KeyFacts
 from keywatch.access_keys.policy.model import KeyException, Policy
 from keywatch.access_keys.policy.rules import Rule
-from keywatch.access_keys.record import stable_id
+from keywatch.columns import stable_id
 
 
 @dataclass(frozen=True, slots=True)

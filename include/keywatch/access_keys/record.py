@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal, NotRequired, TypedDict
 
-from keywatch.columns import Timestamp
+from keywatch.columns import Timestamp, iso_time, stable_id
 from keywatch.errors import ConfigurationError
 
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
@@ -155,15 +153,6 @@ def shorten(access_key_id: str) -> str:
     return f"{access_key_id[:4]}...{access_key_id[-4:]}"
 
 
-def stable_id(prefix: str, *parts: str) -> str:
-    """Make an id of a letter and 26 base32 characters, 130 bits of SHA-256 over the parts.
-
-    Not hexadecimal: the Data Collector takes 32 hexadecimal characters for a GUID and renames the column.
-    """
-    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).digest()
-    return prefix + base64.b32encode(digest)[:26].decode("ascii")
-
-
 def key_id_of(partition: str, account_id: str, user_arn: str, which: str, created: datetime | None) -> str:
     """Make a KeyId: the same key over the days.
 
@@ -177,8 +166,3 @@ def key_id_of(partition: str, account_id: str, user_arn: str, which: str, create
         created: When it was made; None if no API tells.
     """
     return stable_id("k", partition, account_id, user_arn, which, iso_time(created) if created else "")
-
-
-def iso_time(moment: datetime) -> str:
-    """Write a moment as ISO 8601 in UTC, to the second, with Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from keywatch.access_keys.owners import OwnerBook
-from keywatch.access_keys.record import AccessKeyRecord, RawAccessKey, iso_time, key_id_of, stable_id
+from keywatch.access_keys.record import AccessKeyRecord, RawAccessKey, key_id_of
+from keywatch.columns import iso_time, stable_id
 from keywatch.errors import MalformedRowError
 
 IAM_ARN: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):(?:user/.+|root)", re.DOTALL)

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
-from keywatch.access_keys.record import stable_id
-from keywatch.columns import Timestamp
+from keywatch.columns import Timestamp, stable_id
 from keywatch.pipeline.folders import BatchFolder, RunFolder
 from keywatch.pipeline.manifests import (
     AccountOutcome,

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
-from keywatch.access_keys.record import iso_time, stable_id
-from keywatch.columns import Timestamp
+from keywatch.columns import Timestamp, iso_time, stable_id
 from keywatch.credentials.certificate import CertificateSource
 from keywatch.credentials.token import AssertionCredential
 from keywatch.credentials.watch import Registration, VersionState, watch_versions
 from keywatch.errors import CertificateAttentionError, KeywatchError, TransientError
-from keywatch.log_analytics.chunk import Rejected
-from keywatch.log_analytics.delivery import deliver
 from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.receipts import ReceiptBook
+from keywatch.pipeline.deliver_file import StagedFile, deliver_file
 from keywatch.pipeline.folders import RunFolder
 from keywatch.staging import encode, line_writer, list_folder, make_folder
 
@@ -155,19 +152,14 @@ def publish_certificates(run: RunFolder[Any], destination: Destination) -> int:
         KeywatchError: The rows could not be delivered.
     """
     run.listed_at()
-    accepted = 0
-    for path in list_folder(run.folder / "certificates"):
-        if not path.name.endswith(".ndjson"):
-            continue
-        with run.dead_letters(f"certificates-{path.name.removesuffix('.ndjson')}") as letters:
+    files = [path for path in list_folder(run.folder / "certificates") if path.name.endswith(".ndjson")]
+    return sum(_deliver(path, run, destination) for path in files)
 
-            def reject(rejected: Rejected) -> None:
-                letters.add("certificates", rejected.reason, rejected.record.decode("utf-8"))
 
-            receipts = ReceiptBook.of(path.parent / f"{path.name}-receipts", destination)
-            done = deliver(path, receipts, destination, reject=reject)
-        accepted += done.accepted + done.accepted_before
-    return accepted
+def _deliver(path: Any, run: RunFolder[Any], destination: Destination) -> int:  # noqa: ANN401 - the staging area's path
+    letters = f"certificates-{path.name.removesuffix('.ndjson')}"
+    file = StagedFile(path, path.parent / f"{path.name}-receipts", letters, "Connection")
+    return deliver_file(file, run, [destination]).accepted or 0
 
 
 def certificate_verdict(

@@ -19,8 +19,9 @@ from structlog.contextvars import bound_contextvars
 from keywatch import metrics
 from keywatch.access_keys.extract import AccessKeyExtraction, ExtractionCounts, Lookup
 from keywatch.access_keys.iam import DEFAULT_CONCURRENCY
-from keywatch.access_keys.record import Account, iso_time
+from keywatch.access_keys.record import Account
 from keywatch.access_keys.report_request import OLDEST
+from keywatch.columns import iso_time
 from keywatch.errors import (
     AccessDeniedError,
     AccountUnusableError,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from keywatch.access_keys.key_facts import KeyFacts
 from keywatch.access_keys.policy.model import Policy
-from keywatch.access_keys.record import FindingRecord, iso_time, stable_id
+from keywatch.access_keys.record import FindingRecord
+from keywatch.columns import iso_time, stable_id
 from keywatch.errors import IncompleteReportError
-from keywatch.log_analytics.chunk import Rejected
-from keywatch.log_analytics.delivery import deliver
 from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.receipts import ReceiptBook
+from keywatch.pipeline.deliver_file import StagedFile, deliver_file
 from keywatch.pipeline.folders import RunFolder
 from keywatch.progress import Progress
 from keywatch.report.engine import speaking_of
@@ -105,22 +103,13 @@ def load_findings(found: Found, run: RunFolder[Any], destinations: Sequence[Dest
     """
     path = run.folder / FILE
     check_file(path, found["sha256"])
-    accepted = []
-    for number, destination in enumerate(destinations):
-        with run.dead_letters(f"findings{f'-copy-{number}' * bool(number)}") as letters:
-
-            def reject(rejected: Rejected, letters: Any = letters) -> None:  # noqa: ANN401 - as bound here
-                record = rejected.record.decode("utf-8")
-                letters.add(json.loads(record)["account_number"], rejected.reason, record)
-
-            receipts = ReceiptBook.of(run.folder / "findings-receipts", destination)
-            done = deliver(path, receipts, destination, reject=reject)
-        accepted.append(done.accepted + done.accepted_before)
-    if (missing := found["count"] - min(accepted, default=found["count"])) > 0:
+    file = StagedFile(path, run.folder / "findings-receipts", "findings", "account_number")
+    done = deliver_file(file, run, destinations)
+    if missing := done.rejected_in_all:
         raise IncompleteReportError(
             f"{missing} of {found['count']} findings were not accepted: they are in the dead letters, with reasons."
         )
-    return min(accepted, default=0)
+    return done.accepted or 0
 
 
 def finding_record(row: FindingRow, as_of: datetime, run_id: str, now: datetime) -> FindingRecord:

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import re
@@ -24,14 +23,10 @@ from typing import Any, Generic, TypeVar
 from keywatch.access_keys.owners import OwnerBook
 from keywatch.access_keys.policy.model import OwnerPattern
 from keywatch.errors import StagingDamagedError, StagingGoneError, StagingUnavailableError
-from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.receipts import ReceiptBook
+from keywatch.pipeline.dead_letters import DeadLetters
 from keywatch.pipeline.manifests import AccountOutcome, SkippedAccount, TransformedBatch
 from keywatch.staging import (
-    LineWriter,
     StagingPath,
-    encode,
-    line_writer,
     list_folder,
     make_folder,
     read_json,
@@ -119,9 +114,10 @@ class BatchFolder(Generic[P]):
     def _transformed_path(self) -> P:
         return self.folder / "records.json"
 
-    def receipts(self, destination: Destination) -> ReceiptBook:
-        """Open the receipts that a destination gave for the batch's records."""
-        return ReceiptBook.of(self.folder / "receipts", destination)
+    @property
+    def receipts(self) -> P:
+        """Where the receipts for the batch's records lie."""
+        return self.folder / "receipts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,40 +180,6 @@ class RunFolder(Generic[P]):
     def dead_letters(self, name: str) -> DeadLetters:
         """Return a dead-letter file of the run, to be used as a context manager."""
         return DeadLetters(self.staging / "dead-letters" / self.name, name)
-
-
-class DeadLetters(contextlib.ExitStack):
-    """A file of rejected rows, each with its reason. It appears with its first letter, in place of an earlier try's.
-
-    Attributes:
-        by_account: Letters so far, by account.
-    """
-
-    def __init__(self, folder: StagingPath, name: str) -> None:
-        super().__init__()
-        self._folder = folder
-        self._path = folder / f"{name}.ndjson"
-        self._writer: LineWriter | None = None
-        self.by_account: dict[str, int] = {}
-        remove(self._path)
-
-    def add(self, account_id: str, reason: str, row: str) -> None:
-        """Keep one rejected row.
-
-        Args:
-            account_id: The account it belongs to.
-            reason: For a person.
-            row: The row as it was staged.
-        """
-        if self._writer is None:
-            make_folder(self._folder)
-            self._writer = self.enter_context(line_writer(self._path))
-        self._writer.write(encode({"account": account_id, "reason": reason, "row": row}))
-        self.by_account[account_id] = self.by_account.get(account_id, 0) + 1
-        if self.by_account[account_id] == 1:
-            log.error(
-                "Rows of AWS account %s are rejected, the first one for: %s See %s", account_id, reason, self._path
-            )
 
 
 def remove_expired_runs(run: RunFolder[Any], older_than: timedelta, now: datetime) -> list[str]:

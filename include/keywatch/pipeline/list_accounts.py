@@ -9,7 +9,7 @@ from typing import Any
 
 from keywatch.access_keys.organization import Selection
 from keywatch.access_keys.owners import OwnerBook
-from keywatch.access_keys.record import iso_time
+from keywatch.columns import iso_time
 from keywatch.errors import NoAccountsError
 from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.manifests import AccountRef, Batch, SkippedAccount

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from keywatch.log_analytics.chunk import Rejected
-from keywatch.log_analytics.delivery import DEFAULT_IN_FLIGHT, Delivery, deliver
+from keywatch.log_analytics.delivery import DEFAULT_IN_FLIGHT
 from keywatch.log_analytics.destination import Destination
-from keywatch.pipeline.folders import DeadLetters, RunFolder
+from keywatch.pipeline.deliver_file import StagedFile, deliver_file
+from keywatch.pipeline.folders import RunFolder
 from keywatch.pipeline.manifests import LoadedBatch, TransformedBatch
 from keywatch.staging import check_file
 
@@ -44,45 +42,19 @@ def load_batch(
     """
     folder = run.batch(transformed["number"])
     check_file(folder.records, transformed["sha256"])
-    done: list[Delivery] = []
-    rejected: dict[str, int] = {}
-    for number, destination in enumerate(destinations):
-        with run.dead_letters(f"batch-{transformed['number']:04d}-load{_suffix(number)}") as letters:
-            receipts = folder.receipts(destination)
-            done.append(
-                deliver(
-                    folder.records,
-                    receipts,
-                    destination,
-                    reject=partial(_reject, letters),
-                    limit=limit,
-                    in_flight=in_flight,
-                )
-            )
-        rejected = _largest(rejected, letters.by_account)
+    letters = f"batch-{transformed['number']:04d}-load"
+    file = StagedFile(folder.records, folder.receipts, letters, "account_number")
+    done = deliver_file(file, run, destinations, limit=limit, in_flight=in_flight)
     return LoadedBatch(
         number=transformed["number"],
-        accepted=min((each.accepted + each.accepted_before for each in done), default=transformed["count"]),
-        rejected=_sum(transformed["rejected"], rejected),
-        perhaps_twice=sum(each.perhaps_twice for each in done),
-        chunks=sum(each.chunks for each in done),
-        sent_bytes=sum(each.sent_bytes for each in done),
-        largest=max((each.largest for each in done), default=0),
+        accepted=transformed["count"] if done.accepted is None else done.accepted,
+        rejected=_sum(transformed["rejected"], done.rejected),
+        perhaps_twice=done.perhaps_twice,
+        chunks=done.chunks,
+        sent_bytes=done.sent_bytes,
+        largest=done.largest,
     )
-
-
-def _suffix(number: int) -> str:
-    return f"-copy-{number}" if number else ""
-
-
-def _reject(letters: DeadLetters, rejected: Rejected) -> None:
-    record = rejected.record.decode("utf-8")
-    letters.add(json.loads(record)["account_number"], rejected.reason, record)
 
 
 def _sum(some: dict[str, int], others: dict[str, int]) -> dict[str, int]:
     return {account: some.get(account, 0) + others.get(account, 0) for account in {**some, **others}}
-
-
-def _largest(some: dict[str, int], others: dict[str, int]) -> dict[str, int]:
-    return {account: max(some.get(account, 0), others.get(account, 0)) for account in {**some, **others}}

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from keywatch.log_analytics.chunk import Rejected
-from keywatch.log_analytics.delivery import deliver
 from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.audit import AccountAudit, reconcile
+from keywatch.pipeline.deliver_file import StagedFile, deliver_file
 from keywatch.pipeline.folders import RunFolder, remove_expired_runs
 from keywatch.pipeline.manifests import Batch, LoadedBatch, Published
 from keywatch.report.model import READ
@@ -70,13 +68,7 @@ def _deliver(audits: list[AccountAudit], run: RunFolder[Any], destinations: Sequ
     with line_writer(path) as rows:
         for audit in audits:
             rows.write(encode(audit.record(run.run_id)))
-    with run.dead_letters("audit") as letters:
-
-        def reject(rejected: Rejected) -> None:
-            letters.add(audits[rejected.index].account["id"], rejected.reason, rejected.record.decode("utf-8"))
-
-        for destination in destinations:
-            deliver(path, ReceiptBook.of(run.folder / "audit-receipts", destination), destination, reject=reject)
+    deliver_file(StagedFile(path, run.folder / "audit-receipts", "audit", "account_number"), run, destinations)
 
 
 def _outcome(audits: list[AccountAudit], published: Published, run: RunFolder[Any], now: datetime) -> RunOutcome:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from keywatch.access_keys.record import DeactivationRecord, iso_time, stable_id
+from keywatch.access_keys.record import DeactivationRecord
+from keywatch.columns import iso_time, stable_id
 from keywatch.errors import DeactivationsFailedError, IncompleteReportError
-from keywatch.log_analytics.chunk import Rejected
-from keywatch.log_analytics.delivery import deliver
 from keywatch.log_analytics.destination import Destination
-from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.deactivate import Answer
+from keywatch.pipeline.deliver_file import StagedFile, deliver_file
 from keywatch.pipeline.folders import RunFolder
 from keywatch.report.engine import speaking_of
 from keywatch.report.proposals import Proposals, State
@@ -141,16 +140,8 @@ def _deliver(
     with line_writer(path) as lines:
         for row in rows:
             lines.write(encode(deactivation_record(row, run.run_id, now)))
-    missing: set[int] = set()
-    with run.dead_letters("deactivations") as letters:
-
-        def reject(rejected: Rejected) -> None:
-            missing.add(rejected.index)
-            letters.add(rows[rejected.index].account_id, rejected.reason, rejected.record.decode("utf-8"))
-
-        for destination in destinations:
-            deliver(path, ReceiptBook.of(run.folder / "deactivation-receipts", destination), destination, reject=reject)
-    return len(missing)
+    file = StagedFile(path, run.folder / "deactivation-receipts", "deactivations", "account_number")
+    return deliver_file(file, run, destinations).rejected_in_all
 
 
 def _check(rows: Sequence[DeactivationRow]) -> None:

@@ -11,7 +11,8 @@ from keywatch import metrics
 from keywatch.access_keys.owners import OwnerBook
 from keywatch.access_keys.transform import transform_row
 from keywatch.errors import MalformedRowError
-from keywatch.pipeline.folders import BatchFolder, DeadLetters, RunFolder
+from keywatch.pipeline.dead_letters import DeadLetters
+from keywatch.pipeline.folders import BatchFolder, RunFolder
 from keywatch.pipeline.manifests import AccountOutcome, Batch, ExtractedBatch, TransformedBatch
 from keywatch.progress import Progress
 from keywatch.staging import check_file, encode, gone, line_writer, read_lines
@@ -47,13 +48,13 @@ def transform_batch(extracted: ExtractedBatch, run: RunFolder[Any]) -> Transform
             for record in _records(read_lines(raw), outcome["id"], run.run_id, owners, rejected):
                 records.write(record)
                 progress.tick(records=records.count)
-    metrics.count(metrics.RECORDS_MALFORMED, sum(rejected.by_account.values()))
+    metrics.count(metrics.RECORDS_MALFORMED, sum(rejected.by_subject.values()))
     transformed = TransformedBatch(
         number=batch["number"],
         path=str(folder.records),
         count=records.count,
         sha256=records.sha256,
-        rejected=rejected.by_account,
+        rejected=rejected.by_subject,
     )
     folder.write_transformed(transformed)
     return transformed

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.access_keys.record import iso_time, shorten, stable_id
+from keywatch.access_keys.record import shorten
+from keywatch.columns import iso_time, stable_id
 
 
 def test_shorten_keeps_the_first_and_the_last_four() -> None:

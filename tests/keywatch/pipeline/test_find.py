@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Engine
 
 from keywatch.access_keys.policy.model import Policy
-from keywatch.access_keys.record import ROOT_USER, stable_id
+from keywatch.access_keys.record import ROOT_USER
+from keywatch.columns import stable_id
 from keywatch.errors import (
     IncompleteReportError,
     NoReportError,
@@ -196,7 +197,7 @@ def test_record_that_is_too_large_is_put_aside(store: Engine, run: RunFolder[Pat
     letters = list((run.staging / "dead-letters" / run.name).iterdir())
     assert [path.name for path in letters] == ["findings-copy-1.ndjson"]
     (letter,) = map(json.loads, letters[0].read_text().splitlines())
-    assert letter["account"] == ONE
+    assert letter["subject"] == ONE
     assert json.loads(letter["row"])["RecordId"] not in {each["RecordId"] for each in destination.records}
 
 

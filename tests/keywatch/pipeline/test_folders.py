@@ -58,7 +58,7 @@ def test_dead_letters_appear_with_the_first(tmp_path: Path) -> None:
     with run.dead_letters("nothing") as letters:
         pass
 
-    assert letters.by_account == {}
+    assert letters.by_subject == {}
     assert not (tmp_path / "dead-letters").exists()
 
 
@@ -75,7 +75,7 @@ def test_dead_letters_written_before_an_error_stay(tmp_path: Path) -> None:
         fail_midway()
 
     (file,) = (tmp_path / "dead-letters" / run.name).iterdir()
-    assert file.read_text() == '{"account":"111111111111","reason":"too large","row":"{}"}\n'
+    assert file.read_text() == '{"subject":"111111111111","reason":"too large","row":"{}"}\n'
 
 
 def test_expired_runs_are_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_load_batch_delivers_and_counts(run: RunFolder[Path], transformed: Trans
     }
     path = run.staging / "dead-letters" / run.name / "batch-0000-load.ndjson"
     (letter,) = map(json.loads, path.read_text().splitlines())
-    assert (letter["account"], json.loads(letter["row"])["user"]) == (TWO, "large")
+    assert (letter["subject"], json.loads(letter["row"])["user"]) == (TWO, "large")
     assert "the limit is 2000" in letter["reason"]
 
 
@@ -83,7 +83,7 @@ def test_load_batch_keeps_dead_letters_when_it_fails(run: RunFolder[Path]) -> No
         load_batch(transformed, run, [MemoryDestination(1_000, errors=[ServiceUnavailableError("down")])])
 
     path = run.staging / "dead-letters" / run.name / "batch-0000-load.ndjson"
-    assert [json.loads(line)["account"] for line in path.read_text().splitlines()] == [ONE]
+    assert [json.loads(line)["subject"] for line in path.read_text().splitlines()] == [ONE]
 
 
 def test_load_batch_keeps_to_a_limit(run: RunFolder[Path], transformed: TransformedBatch) -> None:

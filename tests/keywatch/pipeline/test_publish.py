@@ -200,7 +200,7 @@ def test_publish_puts_a_row_that_fits_nowhere_aside(run: RunFolder[Path]) -> Non
     _, rows = published(run, [batch_of(ONE, TWO)], [loaded(accepted=2)], MemoryDestination(600))
 
     assert list(rows) == [ONE]
-    assert f'"account":"{TWO}"' in (run.staging / "dead-letters" / run.name / "audit.ndjson").read_text()
+    assert f'"subject":"{TWO}"' in (run.staging / "dead-letters" / run.name / "audit.ndjson").read_text()
 
 
 def test_publish_writes_the_report_store(run: RunFolder[Path]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from keywatch.access_keys.findings import Finding
 from keywatch.access_keys.owners import Owned
 from keywatch.access_keys.proposal import ProposedKey, proposed_key
-from keywatch.access_keys.record import stable_id
+from keywatch.columns import stable_id
 from keywatch.errors import DeactivationsFailedError, IncompleteReportError, UnreachableError
 from keywatch.pipeline.deactivate import Answer
 from keywatch.pipeline.folders import RunFolder
@@ -327,7 +327,7 @@ def test_row_that_is_too_large_is_put_aside(store: Engine, run: RunFolder[Path])
 
     assert (len(destination.records), len(copy.records)) == (1, 1)
     letters = (run.staging / "dead-letters" / run.name / "deactivations.ndjson").read_text().splitlines()
-    assert {json.loads(letter)["account"] for letter in letters} == {ONE}
+    assert {json.loads(letter)["subject"] for letter in letters} == {ONE}
     assert {json.loads(json.loads(letter)["row"])["user"] for letter in letters} == {"c" * 60}
 
 

@@ -76,7 +76,7 @@ def test_transform_batch_puts_a_malformed_row_aside(run: RunFolder[Path]) -> Non
     assert [row["user"] for row in records(run)] == ["alice", "bob"]
     assert (manifest["count"], manifest["rejected"]) == (2, {TWO: 1})
     (letter,) = letters(run, "transform")
-    assert letter["account"] == TWO
+    assert letter["subject"] == TWO
     assert "create_date 'yesterday'" in letter["reason"]
     assert json.loads(letter["row"]) == bad
 

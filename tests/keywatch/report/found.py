@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from keywatch.access_keys.record import stable_id
+from keywatch.columns import stable_id
 from keywatch.report.outcome import AccountOutcome, RunOutcome
 from keywatch.report.write import write_run
 from keywatch.staging import encode

@@ -11,7 +11,7 @@ from keywatch.access_keys.policy.model import AssignedUser
 from keywatch.access_keys.policy.read import read_policy
 from keywatch.access_keys.policy.rules import UnusedFor
 from keywatch.access_keys.proposal import Proposal, ProposedKey
-from keywatch.access_keys.record import stable_id
+from keywatch.columns import stable_id
 from keywatch.report.proposals import Proposals
 from keywatch.report.write_findings import write_findings
 from tests.keywatch.report.found import NOW, ONE
