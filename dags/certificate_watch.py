@@ -27,6 +27,7 @@ from airflow.sdk import Param, chain, dag, task
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from keywatch_airflow.alerts import task_failed
+from keywatch_airflow.report_params import trace_param
 
 NO_USE_IN_RETRYING = ExceptionRetryPolicy(
     [RetryRule("keywatch.errors.PermanentError", RetryAction.FAIL, reason="a retry cannot help")]
@@ -65,6 +66,7 @@ NO_USE_IN_RETRYING = ExceptionRetryPolicy(
             title="Threshold (days)",
             description="Days to expiry at and below which the run fails.",
         ),
+        **trace_param(),
     },
 )
 def certificate_watch() -> None:

@@ -24,6 +24,11 @@
     │   ├── ApprovalError                an approval does not count, or no longer
     │   ├── SupersededProposalError      a newer run has proposed anew, so that an older approval counts for nothing
     │   ├── DeactivationRefusedError     a key is not, or no longer, what was approved
+    │   ├── NoSubscriptionsError         there is no subscription to read
+    │   ├── SubscriptionDeniedError      Azure refuses one action on one subscription
+    │   ├── SubscriptionUnusableError    there is no such subscription, or nobody may use it
+    │   ├── ActivityWindowError          the activity log cannot be asked for a window
+    │   ├── PagingError                  a list of Azure's names a page that has been read as the next one
     │   ├── StagingGoneError             a staged file is no longer there
     │   ├── StagingDamagedError          a staged file is not what was written
     │   ├── SupersededError              another attempt does the same, and this one has stopped
@@ -215,6 +220,26 @@ class SupersededProposalError(PermanentError):
 
 class DeactivationRefusedError(PermanentError):
     """A key is not, or no longer, what was approved, so it stays as it is."""
+
+
+class NoSubscriptionsError(PermanentError):
+    """There is no subscription to read."""
+
+
+class SubscriptionDeniedError(PermanentError):
+    """Azure does not let the application do one thing on one subscription: a role is missing."""
+
+
+class SubscriptionUnusableError(PermanentError):
+    """There is no such subscription in the application's tenant, or nobody may use it."""
+
+
+class ActivityWindowError(PermanentError):
+    """The activity log cannot be asked for a window: it ends before it starts, or Azure no longer keeps it."""
+
+
+class PagingError(PermanentError):
+    """A list of Azure's goes round in circles: a page names one that has been read as the next."""
 
 
 class StagingGoneError(PermanentError):

@@ -25,7 +25,7 @@ from keywatch.pipeline.tables import TableName
 from keywatch.report.proposals import Proposals, Result
 from keywatch.staging import encode, line_writer, list_folder, make_folder, mark, read_lines
 from keywatch_airflow.approval import RESPONSE_TIMEOUT, answer_of
-from keywatch_airflow.destinations import get_destination
+from keywatch_airflow.destinations import get_destinations
 from keywatch_airflow.findings_notice import notices
 from keywatch_airflow.findings_params import FindingsParams
 from keywatch_airflow.notice import Notice
@@ -164,8 +164,7 @@ def record(
 
 def _destinations(params: FindingsParams, table: TableName) -> list[Destination]:
     """Return the tables of a run's destination and of its copy, if it has one."""
-    conn_ids = [params["destination_conn_id"], params["copy_conn_id"]]
-    return [get_destination(conn_id, table) for conn_id in conn_ids if conn_id]
+    return get_destinations((params["destination_conn_id"], params["copy_conn_id"]), table)
 
 
 def _run(run_id: str) -> RunFolder[ObjectStoragePath]:

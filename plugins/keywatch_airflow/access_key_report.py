@@ -23,7 +23,7 @@ from keywatch.pipeline.manifests import Batch, ExtractedBatch, LoadedBatch, Publ
 from keywatch.pipeline.publish import publish as publish_run
 from keywatch.pipeline.tables import TableName
 from keywatch.pipeline.transform import transform_batch
-from keywatch_airflow.destinations import destination_hook, get_destination
+from keywatch_airflow.destinations import check_destinations, get_destinations
 from keywatch_airflow.mapped import results_of
 from keywatch_airflow.policy import owners_of_accounts
 from keywatch_airflow.report_params import ReportParams
@@ -135,15 +135,10 @@ def _check(params: ReportParams) -> None:
         if name not in known:
             guess = "".join(f" Did you mean `{each}`?" for each in get_close_matches(name, known, 1))
             raise ConfigurationError(f"The run has no parameter `{name}`.{guess} It takes: {', '.join(known)}.")
-    if params["copy_conn_id"] and not params["destination_conn_id"]:
-        raise ConfigurationError("`copy_conn_id` is set without a destination. Give it as `destination_conn_id`.")
-    if params["copy_conn_id"] and params["copy_conn_id"] == params["destination_conn_id"]:
-        raise ConfigurationError("`copy_conn_id` is the destination itself. Name another connection, or none.")
     report_store_url()
     for each in params["exclude"] or []:
         Account(each)
-    for conn_id in filter(None, (params["destination_conn_id"], params["copy_conn_id"])):
-        destination_hook(conn_id)
+    check_destinations(params["destination_conn_id"], params["copy_conn_id"])
 
 
 def _selection(params: ReportParams) -> Selection:
@@ -168,8 +163,7 @@ def _selection(params: ReportParams) -> Selection:
 
 def _destinations(params: ReportParams, table: TableName, *, pool_size: int = 10) -> list[Destination]:
     """Return the tables of a run's destination and of its copy, if it has one."""
-    conn_ids = [params["destination_conn_id"], params["copy_conn_id"]]
-    return [get_destination(conn_id, table, pool_size=pool_size) for conn_id in conn_ids if conn_id]
+    return get_destinations((params["destination_conn_id"], params["copy_conn_id"]), table, pool_size=pool_size)
 
 
 def _run(run_id: str) -> RunFolder[ObjectStoragePath]:

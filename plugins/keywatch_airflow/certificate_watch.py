@@ -30,6 +30,7 @@ class WatchParams(TypedDict):
     certificate_conn_ids: list[str]
     destination_conn_id: str
     threshold_days: int
+    trace: bool
 
 
 def list_certificates(params: WatchParams, run_id: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from airflow.sdk import Param
 
-from keywatch_airflow.report_params import destination_params, with_defaults
+from keywatch_airflow.report_params import destination_params, trace_param, with_defaults
 
 
 class FindingsParams(TypedDict):
@@ -16,6 +16,7 @@ class FindingsParams(TypedDict):
     copy_conn_id: str | None
     deactivation_conn_id: str
     deactivation_role_name: str
+    trace: bool
 
 
 def findings_params(**defaults: object) -> dict[str, Param]:
@@ -47,4 +48,5 @@ def _form() -> dict[str, Param]:
             title="Role that deactivates",
             description="The role's name in every account but that connection's own.",
         ),
+        **trace_param(),
     }

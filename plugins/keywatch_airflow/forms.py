@@ -20,10 +20,29 @@ LAB_FIELD = {
 }
 LOG_TYPE_PATTERN = "^[A-Za-z][A-Za-z0-9_]{0,99}$"
 STREAM_PATTERN = "^Custom-[A-Za-z0-9_]{1,100}$"
+TABLES = {
+    "": ("keys", "AWS_Access_Key_Report"),
+    "audit_": ("audit", "AWS_Access_Key_Audit"),
+    "finding_": ("findings", "AWS_Access_Key_Finding"),
+    "deactivation_": ("deactivations", "AWS_Access_Key_Deactivation"),
+    "certificate_": ("certificates", "Azure_Certificate"),
+    "activity_": ("activity log", "Azure_Activity"),
+    "virtual_machine_": ("virtual machines", "Azure_Virtual_Machine"),
+    "subscription_": ("audit of subscriptions", "Azure_Subscription_Audit"),
+}
+"""What each table is called in a form, and its own name, by the prefix of the fields that rename it."""
 
 
 def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON schema
     return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _stream(of_what: str, table: str) -> dict[str, Any]:
+    return _text(f"Stream of the {of_what}", f"Empty: Custom-{table}.", pattern=STREAM_PATTERN)
+
+
+def _log_type(of_what: str, table: str) -> dict[str, Any]:
+    return _text(f"Log type of the {of_what}", f"The table without _CL. Empty: {table}.", pattern=LOG_TYPE_PATTERN)
 
 
 def _choice(label: str, description: str, *choices: str) -> dict[str, Any]:
@@ -111,17 +130,7 @@ LOGS_INGESTION: dict[str, Any] = {
             "documented",
             "wire",
         ),
-        "stream": _text("Stream of the keys", "Empty: Custom-AWS_Access_Key_Report.", pattern=STREAM_PATTERN),
-        "audit_stream": _text("Stream of the audit", "Empty: Custom-AWS_Access_Key_Audit.", pattern=STREAM_PATTERN),
-        "finding_stream": _text(
-            "Stream of the findings", "Empty: Custom-AWS_Access_Key_Finding.", pattern=STREAM_PATTERN
-        ),
-        "deactivation_stream": _text(
-            "Stream of the deactivations", "Empty: Custom-AWS_Access_Key_Deactivation.", pattern=STREAM_PATTERN
-        ),
-        "certificate_stream": _text(
-            "Stream of the certificates", "Empty: Custom-Azure_Certificate.", pattern=STREAM_PATTERN
-        ),
+        **{f"{prefix}stream": _stream(of_what, table) for prefix, (of_what, table) in TABLES.items()},
         "transport": TRANSPORT_FIELD,
         "lab": LAB_FIELD,
     },
@@ -146,25 +155,7 @@ DATA_COLLECTOR: dict[str, Any] = {
             "URL of the Key Vault secret that holds the shared key: https://contoso.vault.azure.net/secrets/<name>.",
         ),
         **_identity_fields(),
-        "log_type": _text(
-            "Log type of the keys", "The table without _CL. Empty: AWS_Access_Key_Report.", pattern=LOG_TYPE_PATTERN
-        ),
-        "audit_log_type": _text(
-            "Log type of the audit", "The table without _CL. Empty: AWS_Access_Key_Audit.", pattern=LOG_TYPE_PATTERN
-        ),
-        "finding_log_type": _text(
-            "Log type of the findings",
-            "The table without _CL. Empty: AWS_Access_Key_Finding.",
-            pattern=LOG_TYPE_PATTERN,
-        ),
-        "deactivation_log_type": _text(
-            "Log type of the deactivations",
-            "The table without _CL. Empty: AWS_Access_Key_Deactivation.",
-            pattern=LOG_TYPE_PATTERN,
-        ),
-        "certificate_log_type": _text(
-            "Log type of the certificates", "The table without _CL. Empty: Azure_Certificate.", pattern=LOG_TYPE_PATTERN
-        ),
+        **{f"{prefix}log_type": _log_type(of_what, table) for prefix, (of_what, table) in TABLES.items()},
         "cloud": _cloud("The Azure cloud that the workspace is in."),
         "transport": TRANSPORT_FIELD,
         "lab": LAB_FIELD,

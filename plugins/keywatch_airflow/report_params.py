@@ -28,6 +28,7 @@ class ReportParams(TypedDict):
     accounts_at_once: int
     in_flight: int
     batch_size: int
+    trace: bool
 
 
 def report_params(**defaults: object) -> dict[str, Param]:
@@ -68,6 +69,35 @@ def destination_params() -> dict[str, Param]:
         "copy_conn_id": Param(
             None, type=["null", "string"], title="Copy to", description="Another destination that gets the same rows."
         ),
+    }
+
+
+def delivery_params() -> dict[str, Param]:
+    """Make the parameters that say how rows are sent."""
+    return {
+        "chunk_limit": Param(
+            None,
+            type=["null", "integer"],
+            minimum=200,
+            title="Chunk limit (bytes)",
+            description="The most bytes of one request before compression. Empty: what suits the destination.",
+        ),
+        "in_flight": Param(
+            8, type="integer", minimum=1, maximum=64, title="In flight", description="Chunks sent side by side."
+        ),
+    }
+
+
+def trace_param() -> dict[str, Param]:
+    """Make the parameter by which the requests of a run are written down."""
+    return {
+        "trace": Param(
+            default=False,
+            type="boolean",
+            title="Trace",
+            description="Write every request and response of each task as a HAR file into the staging area, without "
+            "secrets (docs/debugging.md).",
+        )
     }
 
 
@@ -129,13 +159,7 @@ def _form() -> dict[str, Param]:
             description="The tag of IAM users that names who answers for their keys; takes one more call for each user "
             "who has a key. Empty: no tag is read.",
         ),
-        "chunk_limit": Param(
-            None,
-            type=["null", "integer"],
-            minimum=200,
-            title="Chunk limit (bytes)",
-            description="The most bytes of one request before compression. Empty: what suits the destination.",
-        ),
+        **delivery_params(),
         "concurrency": Param(
             32,
             type="integer",
@@ -152,10 +176,8 @@ def _form() -> dict[str, Param]:
             title="Accounts at once",
             description="Accounts of one batch that are read side by side. IAM limits each on its own.",
         ),
-        "in_flight": Param(
-            8, type="integer", minimum=1, maximum=64, title="In flight", description="Chunks sent side by side."
-        ),
         "batch_size": Param(
             20, type="integer", minimum=1, maximum=500, title="Batch size", description="Accounts in one batch."
         ),
+        **trace_param(),
     }

@@ -24,7 +24,16 @@ HEAVY = frozenset(
 FORMS = frozenset(
     {
         f"keywatch_airflow{module}"
-        for module in ("", ".stats", ".assets", ".report_params", ".findings_params", ".alerts", ".approval")
+        for module in (
+            "",
+            ".stats",
+            ".assets",
+            ".report_params",
+            ".findings_params",
+            ".activity_params",
+            ".alerts",
+            ".approval",
+        )
     },
 )
 """The modules of the plugin that a DAG file may import when it is parsed: they import no more than Airflow's SDK."""

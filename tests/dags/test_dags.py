@@ -46,6 +46,16 @@ EDGES = {
         "publish": {"verdict"},
         "verdict": set[str](),
     },
+    "azure_activity_report": {
+        "list_subscriptions": {"activity.read", "take_snapshot", "publish"},
+        "activity.read": {"activity.load"},
+        "activity.load": {"publish"},
+        "take_snapshot": {"virtual_machines.read"},
+        "virtual_machines.read": {"virtual_machines.load"},
+        "virtual_machines.load": {"publish"},
+        "publish": {"verdict"},
+        "verdict": set[str](),
+    },
     "certificate_watch": {
         "list_certificates": {"watch", "verdict"},
         "watch": {"publish", "verdict"},

@@ -27,6 +27,9 @@ EXTRA_NAMES: dict[TableName, str] = {
     "findings": "finding_log_type",
     "deactivations": "deactivation_log_type",
     "certificates": "certificate_log_type",
+    "activity": "activity_log_type",
+    "virtual_machines": "virtual_machine_log_type",
+    "subscriptions": "subscription_log_type",
 }
 
 
@@ -34,8 +37,8 @@ class DataCollectorHook(ConnectionHook):
     """Turns a connection into a destination in a Log Analytics workspace.
 
     The workspace id is the connection's login; its shared key is the password, or a secret in a vault. Extras:
-    `key_secret`, `vault_identity`, `vault_identity_client_id`, `log_type`, `audit_log_type`, `certificate_log_type`,
-    `cloud`, `transport`, `lab`.
+    `key_secret`, `vault_identity`, `vault_identity_client_id`, `cloud`, `transport`, `lab`, and for each table its log
+    type.
 
     Args:
         conn_id: The connection.

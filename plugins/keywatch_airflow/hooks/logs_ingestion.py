@@ -17,14 +17,17 @@ STREAM_NAMES: dict[TableName, str] = {
     "findings": "finding_stream",
     "deactivations": "deactivation_stream",
     "certificates": "certificate_stream",
+    "activity": "activity_stream",
+    "virtual_machines": "virtual_machine_stream",
+    "subscriptions": "subscription_stream",
 }
 
 
 class LogsIngestionHook(ConnectionHook):
     """Turns a connection into a destination: a data collection rule, and the certificate that signs for its tokens.
 
-    The endpoint is the connection's host. Extras: `rule_id`, `certificate_conn_id`, `packing`, `stream`,
-    `audit_stream`, `certificate_stream`, `transport`, `lab`. The cloud is the certificate connection's.
+    The endpoint is the connection's host. Extras: `rule_id`, `certificate_conn_id`, `packing`, `transport`, `lab`,
+    and for each table the name of its stream. The cloud is the certificate connection's.
 
     Args:
         conn_id: The connection.

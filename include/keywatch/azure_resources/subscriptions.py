@@ -1,0 +1,58 @@
+"""The subscriptions that a credential can see.
+
+Source: Azure REST API reference, "Subscriptions - List" (2022-12-01).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from keywatch.azure_resources.resource_manager import Listing, ResourceManager
+from keywatch.azure_resources.seen import Seen
+from keywatch.errors import ConfigurationError
+
+SUBSCRIPTION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ACTION: Final = "Microsoft.Resources/subscriptions/read"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription.
+
+    Attributes:
+        id: Its GUID, in lower case.
+        name: What people call it, if known.
+        state: `Enabled`, `Warned`, `PastDue`, `Disabled` or `Deleted`; None if not known.
+
+    Raises:
+        ConfigurationError: The id is not a GUID.
+    """
+
+    id: str
+    name: str | None = None
+    state: str | None = None
+
+    def __post_init__(self) -> None:
+        if not SUBSCRIPTION_ID.fullmatch(self.id):
+            raise ConfigurationError(
+                f"{self.id!r} is not the id of a subscription: give its GUID in lower case. Correct `subscriptions`."
+            )
+
+
+def list_subscriptions(manager: ResourceManager) -> Iterator[Subscription]:
+    """Yield every subscription that the credential can see, each once.
+
+    Raises:
+        KeywatchError: As `ResourceManager.items`.
+    """
+    listing = Listing("/subscriptions", {"api-version": "2022-12-01"}, ACTION)
+    with Seen() as seen:
+        for item in manager.items(listing):
+            subscription = Subscription(
+                str(item.get("subscriptionId")).lower(), item.get("displayName"), item.get("state")
+            )
+            if seen.add(subscription.id):
+                yield subscription
