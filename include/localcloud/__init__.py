@@ -18,6 +18,7 @@ from localcloud.model import (
     SeededUser,
     Workspace,
 )
+from localcloud.resources_model import Listing, Paging, SeededEvent, SeededMachine, Subscription
 
 __all__ = [
     "Application",
@@ -26,14 +27,19 @@ __all__ = [
     "CertificateVersion",
     "Fault",
     "FaultKind",
+    "Listing",
     "LocalCloud",
     "LocalCloudError",
     "LogsIngestionAccess",
     "ManagedIdentity",
     "OrganizationAccount",
+    "Paging",
     "RequestRecord",
     "Seed",
+    "SeededEvent",
     "SeededKey",
+    "SeededMachine",
     "SeededUser",
+    "Subscription",
     "Workspace",
 ]

@@ -15,7 +15,7 @@ class AzureControls(ABC):
     @property
     @abstractmethod
     def azure(self) -> AzureAccess:
-        """Tenants, applications, identities, the vault and the event hub."""
+        """Tenants, applications, identities, subscriptions, the vault and the event hub."""
 
     @abstractmethod
     def _ask(
@@ -137,7 +137,8 @@ class AzureControls(ABC):
         Args:
             name: of an application or an identity.
             role: such as `Key Vault Crypto User`.
-            scope: `/vault`, `/vault/keys/<name>` (or secrets, certificates), `/dcr`, `/eventhub`, `/subscription`.
+            scope: `/vault`, `/vault/keys/<name>` (or secrets, certificates), `/dcr`, `/eventhub`, `/subscription` (the
+                first one) or `/subscription/<id>` (or its name).
         """
         self._change("grant", name=name, role=role, scope=scope)
 

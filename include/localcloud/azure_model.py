@@ -75,11 +75,12 @@ class AzureAccess:
     """Where everything of Azure is, and who may sign in with what.
 
     Attributes:
-        tenant_id: the home tenant: of the vault, the subscription and the managed identities.
+        tenant_id: the home tenant: of the vault, the subscriptions and the managed identities.
         tenant_domain: its name; Entra takes either.
         other_tenant_id: the tenant of the event hub and of application event-publisher.
-        subscription_id: of the home tenant.
-        resource_group: in that subscription.
+        subscription_id: the first one of the home tenant.
+        subscription_ids: all that there are from the start, the first one among them.
+        resource_group: in the first subscription.
         vault_url: a Premium vault, which has HSM keys.
         applications: by name.
         identities: by name.
@@ -97,6 +98,7 @@ class AzureAccess:
     tenant_domain: str
     other_tenant_id: str
     subscription_id: str
+    subscription_ids: tuple[str, ...]
     resource_group: str
     vault_url: str
     applications: dict[str, Application]
@@ -122,6 +124,7 @@ class AzureAccess:
             raise ValueError(f"{cls.__name__} has other fields: {', '.join(sorted(set(values) ^ names))}")
         built: dict[str, Any] = {
             "applications": {name: Application(**each) for name, each in values["applications"].items()},
+            "subscription_ids": tuple(values["subscription_ids"]),
             "identities": {name: ManagedIdentity(**each) for name, each in values["identities"].items()},
         }
         paths = {name: Path(values[name]) for name in ("pem_file", "pfx_file", "federated_token_file")}

@@ -33,6 +33,7 @@ from localcloud.model import (
     Workspace,
     from_json,
 )
+from localcloud.resources_client import ResourceControls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +54,7 @@ class LocalCloudError(Exception):
     """The local cloud did not start, or did not do what it was asked."""
 
 
-class LocalCloud(AzureControls, AwsControls, AccountsControls):
+class LocalCloud(AzureControls, ResourceControls, AwsControls, AccountsControls):
     """A local cloud: use it as a context manager to start one, or `attach` to one that runs.
 
         with LocalCloud(seed=Seed(accounts=1, users=10)) as cloud:
@@ -187,7 +188,7 @@ class LocalCloud(AzureControls, AwsControls, AccountsControls):
 
     @property
     def azure(self) -> AzureAccess:
-        """Tenants, applications, identities, the vault and the event hub."""
+        """Tenants, applications, identities, subscriptions, the vault and the event hub."""
         return self._running.azure
 
     def keys(self) -> list[SeededKey]:
@@ -294,8 +295,15 @@ class LocalCloud(AzureControls, AwsControls, AccountsControls):
         """Delete an access key behind everybody's back; False if there is none."""
         return bool(self._ask("POST", "/delete-key", body={"access_key_id": access_key_id})["deleted"])
 
+    def set_clock_offset(self, seconds: float) -> None:
+        """Let the Date of every answer be so much later than it is, or earlier if negative, and nothing else.
+
+        That is what a machine sees whose own clock is wrong the other way round.
+        """
+        self._ask("POST", "/clock-offset", body={"seconds": seconds})
+
     def reset(self) -> None:
-        """Bring everything back to the seed: AWS, Azure, tables and their rows, request log and faults."""
+        """Bring everything back to the seed: AWS, Azure, tables and their rows, clocks, request log and faults."""
         self._ask("POST", "/reset")
 
     @property

@@ -24,6 +24,7 @@ from localcloud.azure.cloud import Azure
 from localcloud.data_collection import DataCollection
 from localcloud.data_collector import DataCollector
 from localcloud.faults import Faults
+from localcloud.http1 import DATE
 from localcloud.logs_ingestion import LogsIngestion, new_access
 from localcloud.model import AwsAccess, Seed, Workspace
 from localcloud.request_log import RequestLog
@@ -74,7 +75,7 @@ class Cloud:
             for _ in range(WORKSPACES)
         )
         self.store = Store(rows)
-        self.azure = Azure(self.workspaces[1].shared_key)
+        self.azure = Azure(self.workspaces[1].shared_key, seed, self.population.now)
         self.collection = DataCollection(self.store, self.workspaces[0].id)
         self.logs_ingestion = new_access()
         self.functions: dict[tuple[str, str], str] = {}
@@ -122,6 +123,7 @@ class Cloud:
         self._organizations.reset()
         self.roles_anywhere.reset()
         CLOCK.reset()
+        DATE.reset()
         self.azure.reset()
         self.store.clear()
         self.collection.reset()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.aws import accounts_control
 from localcloud.aws import control as aws_control
+from localcloud.azure import resources_control
 from localcloud.azure.control import VERBS
-from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
+from localcloud.http1 import DATE, BadRequestError, Request, Response, ServerConnection
 from localcloud.kql import KqlError
 from localcloud.model import Fault, from_json
 from localcloud.store import UnknownTableError
@@ -134,6 +135,14 @@ def _azure(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
     return lambda cloud, _, body: VERBS[verb](cloud.azure, body)
 
 
+def _set_clock_offset(_: Cloud, __: dict[str, str], body: dict[str, Any]) -> None:
+    DATE.offset = float(body["seconds"])
+
+
+def _resources(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
+    return lambda cloud, _, body: resources_control.VERBS[verb](cloud.azure.resources, body)
+
+
 def _accounts(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
     return lambda cloud, _, body: accounts_control.VERBS[verb](cloud.accounts, body)
 
@@ -157,7 +166,9 @@ ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], 
     ("POST", "/reset"): _reset,
     ("POST", "/delete-user"): _delete_user,
     ("POST", "/delete-key"): _delete_key,
+    ("POST", "/clock-offset"): _set_clock_offset,
     **{("POST", f"/azure/{verb}"): _azure(verb) for verb in VERBS},
+    **{("POST", f"/resources/{verb}"): _resources(verb) for verb in resources_control.VERBS},
     **{("POST", f"/aws/{verb}"): _aws(verb) for verb in aws_control.VERBS},
     **{("POST", f"/accounts/{verb}"): _accounts(verb) for verb in accounts_control.VERBS},
 }

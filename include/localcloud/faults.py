@@ -92,6 +92,7 @@ def _matches(fault: Fault, call: Call, body_bytes: int) -> bool:
         (fault.action, call.action),
         (fault.account, call.account),
         (fault.log_type, call.log_type),
+        (fault.detail, call.detail),
     )
     if not _host_matches(fault.host, call.host) or any(want not in (None, has) for want, has in wanted):
         return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
@@ -21,6 +23,24 @@ PIECES = 20
 """In which an answer trickles in."""
 READ_SIZE = 256 * 1024
 """Bytes asked of the socket at a time."""
+
+
+class DateHeader:
+    """The clock that every answer's Date is read from. There is one for all, as on one machine."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Go right again."""
+        self.offset = 0.0
+
+    def text(self) -> str:
+        """Write the time."""
+        return formatdate(time.time() + self.offset, usegmt=True)
+
+
+DATE: Final = DateHeader()
 
 
 @dataclass(frozen=True)
@@ -138,7 +158,7 @@ class ServerConnection:
         headers = [
             *([] if response.status in BODYLESS else [("Content-Length", str(length))]),
             ("Content-Type", response.content_type),
-            ("Date", formatdate(usegmt=True)),
+            ("Date", DATE.text()),
             *response.headers,
         ]
         if close:

@@ -72,6 +72,8 @@ class Seed:
         organization: whether the accounts are in an organisation, in which the first, a delegated administrator, may
             list them; the second one (or the only one) manages it.
         now: the reference moment, ISO 8601; None is the moment the cloud starts.
+        virtual_machines: in all subscriptions together.
+        activity_events: in the activity logs of all subscriptions together, over the ten days before `now`.
     """
 
     number: int = 20240229
@@ -86,8 +88,12 @@ class Seed:
     closing: int = 0
     organization: bool = True
     now: str | None = None
+    virtual_machines: int = 40
+    activity_events: int = 600
 
     def __post_init__(self) -> None:
+        if min(self.virtual_machines, self.activity_events) < 0:
+            raise ValueError("A seed cannot have fewer than no virtual machines and no activity events")
         if self.accounts < 1:
             raise ValueError("A seed needs at least one account, the auditor's own")
         self._check_states()
@@ -306,7 +312,8 @@ class Fault:
         kind: what happens.
         host: a suffix of the host name.
         action: an IAM or STS action such as `ListUsers`, `POST /api/logs`, `POST logs` (Logs Ingestion), or one of
-            Azure's such as `token`, `managed-identity`, `keys/sign`, `secrets/get` or `events/send`.
+            Azure's such as `token`, `managed-identity`, `keys/sign`, `secrets/get`, `events/send`,
+            `subscriptions/list`, `virtualMachines/list` or `activityLog/list`.
         account: an AWS account id, a workspace id, a caller's client id, or a managed identity's name.
         log_type: the Data Collector's Log-Type, or the stream without `Custom-`.
         larger_than: only requests with more bytes of body on the wire.
@@ -319,6 +326,7 @@ class Fault:
         content_type: of `body`; for `mislabel`, of the answer.
         retry_after: seconds, sent as Retry-After.
         seconds: for `delay` and `trickle`.
+        detail: what `RequestRecord.detail` tells, such as the id of a subscription.
     """
 
     kind: FaultKind
@@ -336,6 +344,7 @@ class Fault:
     retry_after: int | None = None
     seconds: float = 0.0
     larger_than: int | None = None
+    detail: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
@@ -369,7 +378,7 @@ class RequestRecord:
         records: how many records the body held, as far as it could be read.
         record_ids: the values of the field RecordId, or the column RecordId_s, in these records.
         raw_bytes: length of a body that may be packed, once unpacked.
-        detail: what else tells requests apart: a token's scope, a key's name and version.
+        detail: what else tells requests apart: a token's scope, a key's name and version, a subscription's id.
     """
 
     time: str

@@ -26,7 +26,7 @@ class Call:
         log_type: the Data Collector's Log-Type, or the stream without `Custom-`.
         payload: the parsed body, if the service has parsed it already.
         raw_bytes: length of a body that may be packed, once unpacked.
-        detail: what else tells requests apart: a token's scope, a key's name and version.
+        detail: what else tells requests apart: a token's scope, a key's name and version, a subscription's id.
     """
 
     service: str

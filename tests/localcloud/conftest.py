@@ -20,7 +20,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud, Workspace
-from tests.localcloud.azure import Azure
+from tests.localcloud.arm import IDENTITY, READER, Arm
+from tests.localcloud.azure import MANAGEMENT, Azure
 from tests.localcloud.rule import ROLE, RULE, TABLE, Sender
 
 INFRA = Path(__file__).resolve().parents[2] / "include" / "infra"
@@ -185,6 +186,14 @@ def azure(cloud: LocalCloud) -> Iterator[Azure]:
         client.session.proxies = {"https": cloud.proxy_url}
         client.session.verify = str(cloud.ca_bundle)
         yield client
+
+
+@pytest.fixture
+def arm(azure: Azure) -> Arm:
+    """Give a client of Resource Manager that may read what is listed in every subscription there is."""
+    for each in azure.cloud.subscriptions():
+        azure.cloud.grant(IDENTITY, READER, f"/subscription/{each.id}")
+    return Arm(azure, azure.identity_token(IDENTITY, MANAGEMENT))
 
 
 @pytest.fixture

@@ -97,6 +97,8 @@ def test_any_seed_makes_possible_accounts(seed: Seed) -> None:
         {"closing": 1, "accounts": 2},
         {"denied": 8, "suspended": 1, "closing": 1, "accounts": 10},
         {"suspended": 1, "organization": False},
+        {"virtual_machines": -1},
+        {"activity_events": -1},
     ],
 )
 def test_impossible_seed_is_refused(values: dict[str, Any]) -> None:

@@ -10,13 +10,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from localcloud import Fault, FaultKind, LocalCloud, LocalCloudError, Seed
-from localcloud.model import State, from_json
+from localcloud.model import State, from_json, utc_moment
 from tests.localcloud.conftest import Aws, Collector
 
 SMALL = Seed(accounts=1, users=10)
@@ -164,6 +167,26 @@ def test_reset_brings_everything_back(cloud: LocalCloud, aws: Aws, collector: Co
     assert (cloud.tables(), cloud.requests(), cloud.fault_hits()) == (tables, [], [])
     assert truth == cloud.keys()
     assert aws.client("iam").list_access_keys(UserName=user.name)
+
+
+def shown_date(cloud: LocalCloud, url: str) -> datetime:
+    """Read the Date of an answer."""
+    proxies = {"https": cloud.proxy_url}
+    answer = requests.get(url, proxies=proxies, verify=str(cloud.ca_bundle), timeout=30)
+    return parsedate_to_datetime(answer.headers["Date"])
+
+
+@pytest.mark.parametrize("seconds", [7200, -400])
+def test_clock_of_all_answers_can_be_off(cloud: LocalCloud, seconds: int) -> None:
+    """The Date of every answer is off by as much as it is told to be, until a reset; nothing else is."""
+    urls = ("https://management.azure.com/subscriptions", "https://iam.amazonaws.com/")
+    cloud.set_clock_offset(seconds)
+
+    for url in urls:
+        assert abs((shown_date(cloud, url) - datetime.now(UTC)).total_seconds() - seconds) < 5
+    assert abs((utc_moment(cloud.requests()[-1].time) - datetime.now(UTC)).total_seconds()) < 5
+    cloud.reset()
+    assert abs((shown_date(cloud, urls[0]) - datetime.now(UTC)).total_seconds()) < 5
 
 
 def test_requests_can_be_filtered(cloud: LocalCloud, aws: Aws) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-import uuid
 from typing import TYPE_CHECKING, Final
 
 from localcloud.access_tokens import LIFETIME, Authority
@@ -19,7 +18,9 @@ from localcloud.azure.key_vault import KeyVault
 from localcloud.azure.managed_identity import ManagedIdentities
 from localcloud.azure.on_premises import OnPremisesWorker
 from localcloud.azure.resource_manager import ResourceManager
-from localcloud.azure.roles import EVENT_HUB_SCOPE, RULE_SCOPE, SUBSCRIPTION_SCOPE, VAULT_SCOPE
+from localcloud.azure.resources import Resources
+from localcloud.azure.roles import AZURE_READER, EVENT_HUB_SCOPE, RULE_SCOPE, SUBSCRIPTION_SCOPE, VAULT_SCOPE
+from localcloud.azure.subscriptions import PAYMENTS, SANDBOX
 from localcloud.azure.vault import PEM, Period, Policy, Vault
 from localcloud.azure_model import (
     AUDIT_CERTIFICATE,
@@ -35,9 +36,11 @@ from localcloud.azure_model import (
     WORKSPACE_KEY,
     AzureAccess,
 )
+from localcloud.model import Seed
 from localcloud.private_files import write_private
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from localcloud.service import Service
@@ -63,17 +66,22 @@ FIRST_GRANTS: Final = (
     (KEYWATCH, "Monitoring Metrics Publisher", RULE_SCOPE),
     (EVENT_PUBLISHER, "Azure Event Hubs Data Sender", EVENT_HUB_SCOPE),
     (ON_PREMISES, "Reader", SUBSCRIPTION_SCOPE),
+    (KEYWATCH, AZURE_READER, SUBSCRIPTION_SCOPE),
+    (KEYWATCH, AZURE_READER, f"{SUBSCRIPTION_SCOPE}/{PAYMENTS}"),
+    (KEYWATCH, AZURE_READER, f"{SUBSCRIPTION_SCOPE}/{SANDBOX}"),
 )
 
 
 class Azure:
-    """Tenants, a vault, managed identities, a subscription and an event hub. Use it from one thread.
+    """Tenants, a vault, managed identities, subscriptions and an event hub. Use it from one thread.
 
     Args:
         workspace_key: the second workspace's shared key, kept as a secret in the vault.
+        seed: how much there is in the subscriptions.
+        now: the moment that ages count from.
     """
 
-    def __init__(self, workspace_key: str) -> None:
+    def __init__(self, workspace_key: str, seed: Seed, now: datetime) -> None:
         self.directory = Directory()
         self.authority = Authority(self.directory.home.id)
         self.certificates = CertificateAuthority()
@@ -81,14 +89,14 @@ class Azure:
         self._cluster = Cluster()
         self._files: tuple[Path, ...] = ()
         self._worker = OnPremisesWorker(ON_PREMISES, self.certificates)
-        self._subscription_id = str(uuid.uuid4())
+        self.resources = Resources(seed, now)
         self._namespace = f"keywatch-{secrets.token_hex(3)}{EVENT_HUBS_DOMAIN}"
         self.event_hubs = EventHubs(self._namespace, EVENT_HUB, self.directory.other.id, self.authority)
         self.identities = ManagedIdentities(self.directory, self.authority)
         self.services: tuple[Service, ...] = (
             Entra(self.directory, self.authority, self.certificates, self._cluster),
             KeyVault(self.vault, self.authority),
-            ResourceManager(self._subscription_id, RESOURCE_GROUP, self.authority),
+            ResourceManager(self.resources, RESOURCE_GROUP, self.authority),
             self.event_hubs,
         )
         for name, (_, policy) in FIRST_CERTIFICATES.items():
@@ -101,6 +109,7 @@ class Azure:
         """Bring everything back to the start; ids, addresses and the first certificates stay."""
         self.authority.lifetime = LIFETIME
         self.event_hubs.events.clear()
+        self.resources.reset()
         self.vault.reset()
         self.directory.clear()
         self.directory.credentials(ON_PREMISES).certificates.append(self._worker.certificate)
@@ -110,7 +119,25 @@ class Azure:
             self.directory.credentials(application).certificates.append(first.certificate)
         self.authority.assignments.clear()
         for name, role, scope in FIRST_GRANTS:
-            self.authority.assignments.grant(self.directory.object_id(name), role, scope)
+            self.grant(name, role, scope)
+
+    def grant(self, name: str, role: str, scope: str) -> None:
+        """Assign a role to an application or a managed identity.
+
+        Raises:
+            ValueError: there is no such role, scope, application or identity.
+        """
+        where = self.resources.subscriptions.resolve(scope)
+        self.authority.assignments.grant(self.directory.object_id(name), role, where)
+
+    def revoke(self, name: str, role: str, scope: str) -> None:
+        """Take a role away.
+
+        Raises:
+            ValueError: it was not granted over exactly that scope.
+        """
+        where = self.resources.subscriptions.resolve(scope)
+        self.authority.assignments.revoke(self.directory.object_id(name), role, where)
 
     def close(self) -> None:
         """Remove the files that `access` wrote."""
@@ -132,7 +159,8 @@ class Azure:
             tenant_id=self.directory.home.id,
             tenant_domain=self.directory.home.domain,
             other_tenant_id=self.directory.other.id,
-            subscription_id=self._subscription_id,
+            subscription_id=self.resources.subscriptions.seeded[0],
+            subscription_ids=self.resources.subscriptions.seeded,
             resource_group=RESOURCE_GROUP,
             vault_url=self.vault.url,
             applications=self.directory.applications,

@@ -81,12 +81,12 @@ def trust_issuer(azure: Azure, body: Body) -> None:
 
 def grant(azure: Azure, body: Body) -> None:
     """Assign a role."""
-    azure.authority.assignments.grant(azure.directory.object_id(body["name"]), body["role"], body["scope"])
+    azure.grant(body["name"], body["role"], body["scope"])
 
 
 def revoke(azure: Azure, body: Body) -> None:
     """Take a role away."""
-    azure.authority.assignments.revoke(azure.directory.object_id(body["name"]), body["role"], body["scope"])
+    azure.revoke(body["name"], body["role"], body["scope"])
 
 
 def set_token_lifetime(azure: Azure, body: Body) -> None:

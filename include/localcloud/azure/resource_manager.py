@@ -1,24 +1,26 @@
-"""Azure Resource Manager, with one subscription and one resource group.
+"""Azure Resource Manager: subscriptions, and the resource groups, virtual machines and activity log of each.
 
-Source: the Azure REST API reference, "Subscriptions" and "Resource Groups - List".
+Sources: the Azure REST API reference, "Subscriptions", "Resource Groups - List", "Virtual Machines - List All" and
+"Activity Logs - List"; Microsoft Learn, "Understand how Azure Resource Manager throttles requests".
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from localcloud.access_tokens import MANAGEMENT, Authority, Caller, Flaw, TokenRefusedError
-from localcloud.azure.rest import RefusedError, error_response, injected, json_response
-from localcloud.azure.roles import READ_RESOURCE_GROUPS, READ_SUBSCRIPTION, SUBSCRIPTION_SCOPE
+from localcloud.azure.activity_filter import ActivityLogRefusedError
+from localcloud.azure.listings import Listings
+from localcloud.azure.operations import LIST_MACHINES, LIST_SUBSCRIPTIONS, Operation, asked, check_version
+from localcloud.azure.paging import HOST
+from localcloud.azure.rate_limit import ThrottledError
+from localcloud.azure.resources import Resources
+from localcloud.azure.rest import Headers, RefusedError, error_response, injected, json_response
 from localcloud.http1 import Request, Response
 from localcloud.model import Fault
+from localcloud.resources_model import Subscription
 from localcloud.service import Call
 
-HOST: Final = "management.azure.com"
-API_VERSION: Final = re.compile(r"20\d{2}-\d{2}-\d{2}(-preview)?")
-PATH: Final = re.compile(r"/subscriptions(?:/(?P<id>[0-9a-z-]+)(?P<groups>/resourcegroups)?)?/?", re.IGNORECASE)
-LOCATION: Final = "westeurope"
 UNAUTHORIZED: Final = {
     Flaw.MISSING: "AuthenticationFailed",
     Flaw.EXPIRED: "ExpiredAuthenticationToken",
@@ -26,6 +28,7 @@ UNAUTHORIZED: Final = {
     Flaw.TENANT: "InvalidAuthenticationTokenTenant",
 }
 """The error codes of what is wrong with a token; the others are InvalidAuthenticationToken."""
+REMAINING: Final = "x-ms-ratelimit-remaining"
 
 
 class ResourceManager:
@@ -33,9 +36,9 @@ class ResourceManager:
 
     plays = (HOST,)
 
-    def __init__(self, subscription_id: str, resource_group: str, authority: Authority) -> None:
-        self._subscription_id = subscription_id
-        self._resource_group = resource_group
+    def __init__(self, resources: Resources, resource_group: str, authority: Authority) -> None:
+        self._resources = resources
+        self._listings = Listings(resources, resource_group, authority.tenant_id)
         self._authority = authority
 
     def owns(self, host: str) -> bool:
@@ -43,89 +46,69 @@ class ResourceManager:
         return host == HOST
 
     def read(self, host: str, request: Request) -> Call:
-        """Tell what a request asks for, and who asks."""
-        path = PATH.fullmatch(request.path)
-        action = None
-        if path is not None:
-            action = "subscriptions/get" if path["id"] else "subscriptions/list"
-            action = "resourcegroups/list" if path["groups"] else action
+        """Tell what a request asks for and of which subscription, and who asks."""
+        operation, subscription_id = asked(request)
         caller = self._authority.caller_name(request.headers.get("authorization"))
-        return Call("arm", host, action, caller)
+        return Call("arm", host, operation.action if operation else None, caller, detail=subscription_id)
 
     def answer(self, request: Request, call: Call) -> Response:
         """Check the request and answer it."""
+        del call
         try:
             caller = self._authority.verify(request.headers.get("authorization"), MANAGEMENT)
-            return json_response(200, self._result(request, call.action, caller))
+            result, headers = self._result(request, caller)
+            return json_response(200, result, headers)
         except TokenRefusedError as refused:
             code = UNAUTHORIZED.get(refused.flaw, "InvalidAuthenticationToken")
             challenge = f'Bearer authorization_uri="https://login.microsoftonline.com/{self._authority.tenant_id}"'
             return error_response(RefusedError(401, code, str(refused)), (("WWW-Authenticate", challenge),))
+        except ThrottledError as throttled:
+            code = "SubscriptionRequestsThrottled" if throttled.subscription else "TooManyRequests"
+            after = (("Retry-After", str(throttled.seconds)),)
+            return error_response(RefusedError(429, code, str(throttled)), after)
+        except ActivityLogRefusedError as refused:
+            # Resource Manager passes on what this provider says, in a form of its own.
+            return json_response(refused.status, {"Code": refused.code, "Message": str(refused)}, error=refused.code)
         except RefusedError as refused:
             return error_response(refused)
 
     def apply(self, fault: Fault, call: Call) -> Response | None:
         """Refuse as a fault says."""
-        del call
-        return injected(fault, throttled="TooManyRequests")
 
-    def _result(self, request: Request, action: str | None, caller: Caller) -> dict[str, Any]:
-        path = PATH.fullmatch(request.path)
-        if path is None or request.method != "GET":
+        def say(status: int, code: str, message: str) -> Response:
+            named = "AuthorizationFailed" if code == "Forbidden" else code
+            where = f" over scope '/subscriptions/{call.detail}'" if call.detail else ""
+            return error_response(RefusedError(status, named, f"{message} of {call.action}{where}"))
+
+        return injected(fault, say, throttled="TooManyRequests")
+
+    def _result(self, request: Request, caller: Caller) -> tuple[dict[str, Any], Headers]:
+        operation, subscription_id = asked(request)
+        if operation is None or request.method != "GET":
             raise RefusedError(404, "InvalidResourceType", f"There is no {request.method} {request.path} here")
-        _check_version(request)
-        if action == "subscriptions/list":
-            visible = caller.allows(READ_SUBSCRIPTION, SUBSCRIPTION_SCOPE)
-            return {
-                "value": [self._subscription()] if visible else [],
-                "count": {"type": "Total", "value": int(visible)},
-            }
-        if path["id"].lower() != self._subscription_id:
-            raise RefusedError(404, "SubscriptionNotFound", f"The subscription '{path['id'][:40]}' could not be found.")
-        if action == "subscriptions/get":
-            self._check_right(caller, READ_SUBSCRIPTION)
-            return self._subscription()
-        self._check_right(caller, READ_RESOURCE_GROUPS)
-        return {"value": [self._group()]}
+        check_version(request, operation)
+        if operation is LIST_SUBSCRIPTIONS or subscription_id is None:
+            left = self._resources.limits.take(caller.object_id, None)
+            return self._listings.subscriptions(request, caller), ((f"{REMAINING}-tenant-reads", str(left)),)
+        subscription = self._resources.subscriptions.find(subscription_id)
+        if subscription is None:
+            raise RefusedError(
+                404, "SubscriptionNotFound", f"The subscription '{subscription_id[:40]}' could not be found."
+            )
+        left = self._resources.limits.take(caller.object_id, subscription.id)
+        self._check_right(caller, operation, subscription)
+        headers: Headers = ((f"{REMAINING}-subscription-reads", str(left)),)
+        if operation is LIST_MACHINES:
+            compute = self._resources.limits.compute(caller.object_id, subscription.id)
+            headers = (*headers, (f"{REMAINING}-resource", compute))
+        return self._listings.in_subscription(operation, request, subscription), headers
 
-    def _check_right(self, caller: Caller, action: str) -> None:
-        if not caller.allows(action, SUBSCRIPTION_SCOPE):
+    def _check_right(self, caller: Caller, operation: Operation, subscription: Subscription) -> None:
+        if not caller.allows(operation.permission, self._resources.subscriptions.scope(subscription.id)):
             raise RefusedError(
                 403,
                 "AuthorizationFailed",
                 f"The client '{caller.client_id}' with object id '{caller.object_id}' does not have authorization to "
-                f"perform action '{action}' over scope '/subscriptions/{self._subscription_id}' or the scope is "
-                "invalid. If access was recently granted, please refresh your credentials.",
+                f"perform action '{operation.permission}' over scope '/subscriptions/{subscription.id}' or the scope "
+                "is invalid. If access was recently granted, please refresh your credentials.",
             )
-
-    def _subscription(self) -> dict[str, Any]:
-        return {
-            "id": f"/subscriptions/{self._subscription_id}",
-            "authorizationSource": "RoleBased",
-            "subscriptionId": self._subscription_id,
-            "tenantId": self._authority.tenant_id,
-            "displayName": "Cloud security",
-            "state": "Enabled",
-        }
-
-    def _group(self) -> dict[str, Any]:
-        return {
-            "id": f"/subscriptions/{self._subscription_id}/resourceGroups/{self._resource_group}",
-            "name": self._resource_group,
-            "type": "Microsoft.Resources/resourceGroups",
-            "location": LOCATION,
-            "tags": {},
-            "properties": {"provisioningState": "Succeeded"},
-        }
-
-
-def _check_version(request: Request) -> None:
-    version = request.query.get("api-version")
-    if not version:
-        raise RefusedError(
-            400,
-            "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.",
-        )
-    if not API_VERSION.fullmatch(version):
-        raise RefusedError(400, "InvalidApiVersionParameter", f"The api-version '{version[:20]}' is invalid.")

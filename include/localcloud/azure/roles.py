@@ -1,6 +1,8 @@
 """Azure RBAC: built-in roles with what they allow, and who holds which role over what.
 
 Source: Microsoft Learn, "Azure built-in roles", and Key Vault's "Provide access with Azure RBAC".
+
+A scope is named by what it is here: `/subscription` is the first subscription, `/subscription/<id>` any other.
 """
 
 from __future__ import annotations
@@ -28,9 +30,12 @@ WRITE_TELEMETRY: Final = "Microsoft.Insights/Telemetry/Write"
 SEND_EVENT: Final = "Microsoft.EventHub/namespaces/messages/send/action"
 READ_SUBSCRIPTION: Final = "Microsoft.Resources/subscriptions/read"
 READ_RESOURCE_GROUPS: Final = "Microsoft.Resources/subscriptions/resourceGroups/read"
+READ_MACHINES: Final = "Microsoft.Compute/virtualMachines/read"
+READ_ACTIVITY: Final = "Microsoft.Insights/eventtypes/values/read"
 
-CONTROL_PLANE: Final = "Microsoft.Resources/"
-"""Actions of this provider are of the control plane, all others here of the data plane."""
+CONTROL_PLANE: Final = ("Microsoft.Resources/", "Microsoft.Compute/", "Microsoft.Insights/eventtypes/")
+"""Actions that begin so are of the control plane, all others here of the data plane."""
+AZURE_READER: Final = "Keywatch Azure Reader"
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Role:
 KEYS: Final = "Microsoft.KeyVault/vaults/keys/"
 ROLES: Final[dict[str, Role]] = {
     "Reader": Role(actions=("*/read",)),
+    "Monitoring Reader": Role(actions=("*/read", "Microsoft.OperationalInsights/workspaces/search/action")),
+    AZURE_READER: Role(actions=(READ_SUBSCRIPTION, READ_MACHINES, READ_ACTIVITY)),
     "Key Vault Reader": Role(data_actions=("Microsoft.KeyVault/vaults/*/read", READ_METADATA)),
     "Key Vault Crypto User": Role(
         data_actions=(
@@ -64,7 +71,7 @@ ROLES: Final[dict[str, Role]] = {
     "Monitoring Metrics Publisher": Role(data_actions=("Microsoft.Insights/Metrics/Write", WRITE_TELEMETRY)),
     "Azure Event Hubs Data Sender": Role(data_actions=("Microsoft.EventHub/*/send/action",)),
 }
-"""By name; all are built in but the custom role Keywatch Signer."""
+"""By name; all are built in but the custom ones, whose names begin with Keywatch."""
 
 
 def check_scope(scope: str) -> str:
@@ -74,16 +81,20 @@ def check_scope(scope: str) -> str:
         ValueError: there is no such scope.
     """
     parent, _, name = scope.rpartition("/")
-    of_vault = name and parent in {f"{VAULT_SCOPE}/{kind}" for kind in VAULT_OBJECTS}
-    if scope not in SCOPES and not of_vault:
+    parents = {SUBSCRIPTION_SCOPE, *(f"{VAULT_SCOPE}/{kind}" for kind in VAULT_OBJECTS)}
+    if scope not in SCOPES and not (name and parent in parents):
         objects = ", ".join(f"{VAULT_SCOPE}/{kind}/<name>" for kind in VAULT_OBJECTS)
-        raise ValueError(f"There is no scope {scope}; scopes: {', '.join(SCOPES)}, {objects}")
+        raise ValueError(
+            f"There is no scope {scope}; scopes: {', '.join(SCOPES)}, {SUBSCRIPTION_SCOPE}/<id>, {objects}"
+        )
     return scope
 
 
 def with_parents(scope: str) -> tuple[str, ...]:
-    """Give a scope and all above it: what is granted there holds here."""
+    """Give a scope and all above it: what is granted there holds here. Subscriptions are beside one another."""
     top = f"/{scope.split('/')[1]}"
+    if top == SUBSCRIPTION_SCOPE:
+        return (scope,)
     above = () if scope == top else (top,)
     return (scope, *above, *((SUBSCRIPTION_SCOPE,) if top in IN_SUBSCRIPTION else ()))
 
