@@ -105,6 +105,6 @@ def _which_events() -> dict[str, Param]:
             items={"type": "string"},
             title="Properties",
             description="The properties to ask for, as the activity log's $select names them, one a line. Empty: all; "
-            "only then the caller and the category come.",
+            "only then the category comes.",
         ),
     }

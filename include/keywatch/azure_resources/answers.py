@@ -5,6 +5,7 @@ Source: Microsoft Learn, "Troubleshoot common Azure deployment errors", and "Azu
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Final
 
@@ -35,7 +36,10 @@ def refusal(error: AzureError, host: str, action: str, subscription_id: str | No
 def _refused(error: AzureError, host: str, action: str, subscription_id: str | None) -> KeywatchError | None:
     if not isinstance(error, HttpResponseError) or error.response is None:
         return None
-    code, where = error_code(error), f"subscription {subscription_id}" if subscription_id else "any subscription"
+    (code, said), where = (
+        _code_and_message(error),
+        f"subscription {subscription_id}" if subscription_id else "any subscription",
+    )
     if error.status_code == HTTPStatus.FORBIDDEN and code in DENIED:
         return SubscriptionDeniedError(
             f"Azure does not let the application {action} on {where}. Assign it a role there that allows it, such as "
@@ -53,6 +57,21 @@ def _refused(error: AzureError, host: str, action: str, subscription_id: str | N
             code,
         )
     if error.status_code == HTTPStatus.BAD_REQUEST and code:
-        said = printable(error.error.message if error.error else "")
-        return RequestRefusedError(f"{host} refuses the request ({code}: {said}). Correct the run's parameters.", code)
+        return RequestRefusedError(
+            f"{host} refuses the request ({code}: {printable(said)}). Correct the run's parameters.", code
+        )
     return None
+
+
+def _code_and_message(error: HttpResponseError) -> tuple[str | None, str]:
+    """Read a refusal in either of Azure's forms: in an object `error` or, as the activity log has it, without one."""
+    if error.error is not None and error.error.code:
+        return error_code(error), str(error.error.message or "")
+    try:
+        body = json.loads(error.response.text()) if error.response is not None else None
+    except (AttributeError, ValueError):
+        body = None
+    if not isinstance(body, dict):
+        return error_code(error), ""
+    code = body.get("Code") or body.get("code")
+    return printable(code) if code else None, str(body.get("Message") or body.get("message") or "")

@@ -6,20 +6,14 @@ and still have one; the list ends with the first page that has none.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from keywatch.azure_resources.seen import Seen
 from keywatch.errors import PagingError
 from keywatch.transport import AllowedHosts
-
-log = logging.getLogger(__name__)
-
-SHOWN: Final = 80
-"""Characters of a link's path that a message shows; never its query, which may hold a token for the next page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +46,21 @@ def follow(first: str, fetch: Callable[[str], Page], hosts: AllowedHosts) -> Ite
         link: str | None = first
         while link is not None:
             if not followed.add(link):
-                raise PagingError(
-                    f"The list behind {_shown(link)} goes round in circles: a page names one before it as the next. "
-                    "What was read so far is staged. Clear the task; if it happens again, report it to Microsoft "
-                    "with the trace of the run (docs/debugging.md)."
-                )
+                raise circle(urlsplit(link).path)
             page = fetch(link)
-            log.debug("A page of %d items of %s", len(page.items), _shown(link))
             yield page
             if page.next_link is not None:
                 hosts.require(page.next_link)
             link = page.next_link
 
 
-def _shown(link: str) -> str:
-    return urlsplit(link).path[:SHOWN]
+def circle(path: str) -> PagingError:
+    """Say that a list never ends.
+
+    Args:
+        path: The list's. A link's query stays out: it may hold a token for the next page.
+    """
+    return PagingError(
+        f"The list {path} goes round in circles: its pages lead back to those before them. Clear the task; if it "
+        "happens again, report it to Microsoft with a trace of the run (docs/debugging.md)."
+    )

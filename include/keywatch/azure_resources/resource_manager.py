@@ -22,8 +22,9 @@ from azure.core.rest import HttpRequest
 
 from keywatch import metrics
 from keywatch.azure_resources.answers import refusal
-from keywatch.azure_resources.paging import Page, follow
+from keywatch.azure_resources.paging import Page, circle, follow
 from keywatch.azure_resources.rate import pause_after
+from keywatch.azure_resources.seen import Seen
 from keywatch.errors import ServiceUnavailableError
 from keywatch.transport import AllowedHosts, AzureCloud, Transport
 from keywatch.transport.azure_core import scrubbed
@@ -36,6 +37,13 @@ log = logging.getLogger(__name__)
 SERVICE: Final = "azure_resource_manager"
 LARGEST_PAGE: Final = 64 * 1024 * 1024
 """Bytes of a page, unpacked: a thousand virtual machines with all that can be attached to them are a third of it."""
+
+
+MOST_REPEATED: Final = 10
+"""Pages with nothing new, after which a list is taken to go round in circles. One is met in practice."""
+
+MOST_EMPTY: Final = 1_000
+"""Empty pages in a row, after which it is too. Some are met in practice."""
 
 
 class ForgettingCredential(TokenCredential, Protocol):
@@ -54,22 +62,25 @@ class Listing:
         path: From `/subscriptions` on.
         query: Its parameters, `api-version` among them.
         action: What reading it takes, as a role names it.
+        key: The field by which its items are told apart, whatever their case.
         subscription_id: The subscription that it is of, if of one.
     """
 
     path: str
     query: Mapping[str, str]
     action: str
+    key: str
     subscription_id: str | None = None
 
 
 @dataclass(slots=True)
 class Counts:
-    """What reading took so far: pages, of which some were empty, and the items on them."""
+    """What reading took so far: pages, of which some were empty, the items on them, and those that came again."""
 
     pages: int = 0
     empty: int = 0
     items: int = 0
+    repeated: int = 0
 
 
 class ResourceManager:
@@ -117,11 +128,15 @@ class ResourceManager:
         """Its URL, without a path."""
         return f"https://{self._host}"
 
-    def items(self, listing: Listing) -> Iterator[dict[str, Any]]:
-        """Yield what a list holds, one page in memory.
+    def items(self, listing: Listing, seen: Seen) -> Iterator[dict[str, Any]]:
+        """Yield what a list holds, each item once, with one page in memory.
 
         A page is asked for again while that may help, and waits while the rate has little left; those before it are
-        not read again.
+        not read again. An item without an id is yielded too: whoever makes a record of it finds it missing.
+
+        Args:
+            listing: The list.
+            seen: The ids of what has been yielded before, by this list or others; added to.
 
         Raises:
             SubscriptionDeniedError: The application may not read it.
@@ -130,11 +145,18 @@ class ResourceManager:
             PagingError: A page's link leads back.
             KeywatchError: Resource Manager cannot be asked, or refuses.
         """
+        repeated = empty = 0
         for page in follow(self._first(listing), lambda link: self._page(link, listing), self._hosts):
+            new = [item for item in page.items if _is_new(item.get(listing.key), seen)]
             self.counts.pages += 1
             self.counts.empty += not page.items
             self.counts.items += len(page.items)
-            yield from page.items
+            self.counts.repeated += len(page.items) - len(new)
+            repeated = 0 if new else repeated + bool(page.items)
+            empty = 0 if page.items else empty + 1
+            if repeated == MOST_REPEATED or empty == MOST_EMPTY:
+                raise circle(listing.path)
+            yield from new
 
     def _first(self, listing: Listing) -> str:
         return f"{self.url}{listing.path}?{urlencode(listing.query)}"
@@ -179,6 +201,10 @@ class ResourceManager:
                 f"{self._host} answered with something that is no page of a list, or something in between did. Check "
                 "transport.proxy on the connection."
             ) from error
+
+
+def _is_new(identifier: object, seen: Seen) -> bool:
+    return not isinstance(identifier, str) or seen.add(identifier.lower())
 
 
 def _page_of(body: Any) -> Page:  # noqa: ANN401 - JSON

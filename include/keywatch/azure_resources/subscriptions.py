@@ -48,11 +48,7 @@ def list_subscriptions(manager: ResourceManager) -> Iterator[Subscription]:
     Raises:
         KeywatchError: As `ResourceManager.items`.
     """
-    listing = Listing("/subscriptions", {"api-version": "2022-12-01"}, ACTION)
+    listing = Listing("/subscriptions", {"api-version": "2022-12-01"}, ACTION, "subscriptionId")
     with Seen() as seen:
-        for item in manager.items(listing):
-            subscription = Subscription(
-                str(item.get("subscriptionId")).lower(), item.get("displayName"), item.get("state")
-            )
-            if seen.add(subscription.id):
-                yield subscription
+        for item in manager.items(listing, seen):
+            yield Subscription(str(item.get("subscriptionId")).lower(), item.get("displayName"), item.get("state"))

@@ -18,16 +18,10 @@ API_VERSION: Final = "2024-07-01"
 def virtual_machines(manager: ResourceManager, subscription_id: str) -> Iterator[dict[str, Any]]:
     """Yield a subscription's virtual machines as Azure describes them, each once by its resource id.
 
-    Resource ids differ in case only by accident, so case does not tell machines apart. One without an id is yielded
-    too: whoever makes a record of it finds it missing.
-
     Raises:
         KeywatchError: As `ResourceManager.items`.
     """
     path = f"/subscriptions/{subscription_id}/providers/Microsoft.Compute/virtualMachines"
-    listing = Listing(path, {"api-version": API_VERSION}, ACTION, subscription_id)
+    listing = Listing(path, {"api-version": API_VERSION}, ACTION, "id", subscription_id)
     with Seen() as seen:
-        for machine in manager.items(listing):
-            identifier = machine.get("id")
-            if not isinstance(identifier, str) or seen.add(identifier.lower()):
-                yield machine
+        yield from manager.items(listing, seen)
