@@ -23,7 +23,8 @@ from keywatch.errors import ConfigurationError
 from keywatch.transport import AWS_HOSTS
 from keywatch.transport.aws import aws_client
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
-from keywatch_airflow.aws_connection import stock_transport, uses_certificate
+from keywatch_airflow.aws_connection import uses_certificate
+from keywatch_airflow.aws_transport import says_the_way, transport_of_aws
 from keywatch_airflow.settings import is_lab
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class AwsAccounts:
         wrapper = self._hook.conn_config
         keep_wire_logs_quiet()
         self._check_factory(wrapper)
-        stock_transport(self._hook.verify, self._hook.config, lab=self._lab)
+        transport_of_aws(wrapper, self._hook.config)
         region = self._hook.region_name or DEFAULT_REGION
         if wrapper.role_arn:
             self._check_sts(wrapper, region)
@@ -132,13 +133,20 @@ class AwsAccounts:
 
     @staticmethod
     def _check_factory(wrapper: AwsConnectionWrapper) -> None:
-        """Refuse a certificate that nobody would use: the stock factory would take whatever the worker has instead."""
+        """Refuse what nobody would heed: the stock factory takes whatever the worker has, and goes its own way."""
         from keywatch_airflow.aws_session import SessionFactory
 
-        if uses_certificate(wrapper) and not issubclass(resolve_session_factory(), SessionFactory):
+        if issubclass(resolve_session_factory(), SessionFactory):
+            return
+        if uses_certificate(wrapper):
             raise ConfigurationError(
                 f"Connection {wrapper.conn_id!r} wants AWS credentials for a certificate, which Airflow does not know "
                 "how to get. Set [aws] session_factory = keywatch_airflow.aws_session.SessionFactory."
+            )
+        if wrapper.role_arn and says_the_way(wrapper):
+            raise ConfigurationError(
+                f"Connection {wrapper.conn_id!r} assumes a role, on a way that Airflow does not know how to take. Set "
+                "[aws] session_factory = keywatch_airflow.aws_session.SessionFactory."
             )
 
     def _check_sts(self, wrapper: AwsConnectionWrapper, region: str) -> None:
@@ -163,7 +171,7 @@ class AwsAccounts:
         client = aws_client(
             session,
             service,
-            stock_transport(self._hook.verify, own_config, lab=self._lab),
+            transport_of_aws(self._hook.conn_config, own_config),
             AWS_HOSTS.in_lab(self._lab),
             config=config.merge(own_config) if config else own_config,  # what the connection says wins
             endpoint_url=self._hook.conn_config.get_service_endpoint_url(service),

@@ -1,4 +1,4 @@
-"""What Keywatch reads in a stock `aws` connection: the way to AWS, and the certificate in place of an access key."""
+"""What Keywatch reads in a stock `aws` connection: the certificate in place of an access key."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from keywatch.errors import ConfigurationError
-from keywatch.transport import Transport, require_aws_endpoint
+from keywatch.transport import require_aws_endpoint
 from keywatch_airflow.settings import is_lab
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
-    from botocore.config import Config
     from cryptography.x509 import Certificate
 
     from keywatch.credentials.roles_anywhere import RolesAnywhere
@@ -63,44 +62,6 @@ def roles_anywhere_of(connection: AwsConnectionWrapper) -> tuple[RolesAnywhere, 
     given = {name: value for name, value in values.items() if value not in (None, "")}
     given |= {"duration": _duration(given), "chain": _chain(given.get("chain")), "fips": _wants_fips(extra)}
     return RolesAnywhere(**given), conn_id
-
-
-def transport_of_aws(connection: AwsConnectionWrapper, config: Config | None) -> Transport:
-    """Read the way to AWS of a connection.
-
-    Raises:
-        ConfigurationError: It is not usable.
-    """
-    from botocore.config import Config
-
-    lab = is_lab(connection.extra_config, str(connection.conn_id))
-    return stock_transport(connection.verify, config or Config(), lab=lab)
-
-
-def stock_transport(verify: object, config: Config, *, lab: bool) -> Transport:
-    """Read a transport from what a stock `aws` connection says.
-
-    Raises:
-        ConfigurationError: Outside a laboratory, verification is switched off, or a proxy is to read the requests.
-    """
-    if not (verify is None or isinstance(verify, bool) or (isinstance(verify, str) and verify)):
-        raise ConfigurationError(
-            f"verify in the aws connection's extras is {verify!r}. Give the path of a CA bundle, or remove it."
-        )
-    options: Any = config  # botocore gives a Config its attributes at run time
-    if (options.proxies_config or {}).get("proxy_use_forwarding_for_https") and not lab:
-        raise ConfigurationError(
-            "config_kwargs.proxies_config.proxy_use_forwarding_for_https would hand signed requests to the proxy in "
-            "clear. Remove it from the aws connection."
-        )
-    chosen = {
-        "ca_bundle": verify if isinstance(verify, str) else os.environ.get("AWS_CA_BUNDLE"),
-        "verify": verify is not False,
-        "proxy": (options.proxies or {}).get("https"),
-        "connect_timeout": options.connect_timeout,
-        "read_timeout": options.read_timeout,
-    }
-    return Transport.from_mapping({name: value for name, value in chosen.items() if value is not None}, lab=lab)
 
 
 def _check_alone(connection: AwsConnectionWrapper) -> None:

@@ -19,9 +19,10 @@ from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
 from airflow.sdk import BaseHook
 
 from keywatch.transport import Transport
-from keywatch.transport.aws import use_credentials
+from keywatch.transport.aws import botocore_config, use_credentials
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
-from keywatch_airflow.aws_connection import roles_anywhere_of, transport_of_aws, uses_certificate
+from keywatch_airflow.aws_connection import roles_anywhere_of, uses_certificate
+from keywatch_airflow.aws_transport import says_the_way, transport_of_aws
 from keywatch_airflow.settings import is_lab
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ if TYPE_CHECKING:
     from keywatch.credentials.aws_sessions import CertificateSessions
     from keywatch.credentials.roles_anywhere import RolesAnywhere
 
+ANYWHERE_IN_AWS = "https://sts.amazonaws.com"
+
 
 class SessionFactory(BaseSessionFactory):
-    """Makes sessions as the stock factory does, but for `aws` connections with extra `roles_anywhere`.
+    """Makes sessions as the stock factory does, on the way that `transport` says, and others for a certificate.
 
-    Those get their credentials from IAM Roles Anywhere, for a signature of the certificate of connection
-    `certificate_conn_id`; a `role_arn` is assumed with them. They are never anonymous, and never of whoever runs the
-    worker.
+    Connections with extra `roles_anywhere` get their credentials from IAM Roles Anywhere, for a signature of the
+    certificate of connection `certificate_conn_id`; a `role_arn` is assumed with them. They are never anonymous, and
+    never of whoever runs the worker.
     """
 
     @cached_property
@@ -56,7 +59,9 @@ class SessionFactory(BaseSessionFactory):
 
     def _create_basic_session(self, session_kwargs: dict[str, Any]) -> boto3.Session:
         if self.certificate_sessions is None:
-            return super()._create_basic_session(session_kwargs)
+            stock = super()._create_basic_session(session_kwargs)
+            self._show_the_way(stock._session)  # noqa: SLF001 - boto3 shows its botocore session nowhere else
+            return stock
         session = botocore.session.get_session()
         use_credentials(session, self.certificate_sessions.botocore_credentials())
         self._show_the_way(session)
@@ -66,18 +71,21 @@ class SessionFactory(BaseSessionFactory):
         super()._apply_session_kwargs(session)  # type: ignore[no-untyped-call]
         if self.certificate_sessions is not None:
             use_credentials(session, self.certificate_sessions.aiobotocore_credentials())
-            self._show_the_way(session)
+        self._show_the_way(session)
 
     def _create_session_with_assume_role(
         self,
         session_kwargs: dict[str, Any],
         deferrable: bool = False,  # noqa: FBT001, FBT002 - Airflow's
     ) -> boto3.Session | AioSession:
-        if self.certificate_sessions is None:
+        if self.certificate_sessions is None and not says_the_way(self.conn):
             return super()._create_session_with_assume_role(session_kwargs, deferrable)
-        if deferrable:
+        if self.certificate_sessions is not None and deferrable:
             return self._async_session_with_assume_role()
-        session = super()._create_session_with_assume_role(session_kwargs)
+        session = super()._create_session_with_assume_role(session_kwargs, deferrable)
+        if deferrable:
+            self._show_the_way(session)
+            return session
         self._show_the_way(session._session)  # noqa: SLF001 - boto3 shows its botocore session nowhere else
         return session
 
@@ -97,13 +105,24 @@ class SessionFactory(BaseSessionFactory):
     def _show_the_way(self, session: Any) -> None:  # noqa: ANN401 - of botocore or aiobotocore
         """Let every client of a session go the connection's way, those too that Airflow makes without saying it.
 
-        Endpoints of the environment or of AWS's configuration file have no say: they could lead sessions out of AWS.
+        Of a certificate's sessions, endpoints of the environment or of AWS's configuration file have no say: they could
+        lead them out of AWS. botocore knows no exceptions from a proxy, so that `no_proxy` decides for AWS as a whole.
         """
-        session.set_config_variable("ignore_configured_endpoint_urls", True)  # noqa: FBT003 - botocore's
-        if isinstance(self.conn.verify, str):
-            session.set_config_variable("ca_bundle", self.conn.verify)
-        if self.config is not None:
-            session.set_default_client_config(self.config)
+        bundle, config = self.conn.verify, self.config
+        if self.certificate_sessions is not None:
+            session.set_config_variable("ignore_configured_endpoint_urls", True)  # noqa: FBT003 - botocore's
+        elif not says_the_way(self.conn):
+            return
+        if says_the_way(self.conn):
+            way = transport_of_aws(self.conn, config).resolve()
+            bundle = way.ca_bundle
+            config = (
+                botocore_config(way, ANYWHERE_IN_AWS).merge(config) if config else botocore_config(way, ANYWHERE_IN_AWS)
+            )
+        if isinstance(bundle, str):
+            session.set_config_variable("ca_bundle", bundle)
+        if config is not None:
+            session.set_default_client_config(config)
 
 
 @lru_cache(maxsize=32)

@@ -7,9 +7,10 @@ from typing import Any
 TRANSPORT_FIELD = {
     "label": "Transport",
     "description": (
-        'How to get there, as JSON. Empty: as the worker\'s environment says. For example {"proxy": '
-        '"http://proxy.example:8080", "ca_bundle": "/etc/ssl/corporate.pem", "no_proxy": "10.0.0.0/8"}. '
-        "Also: connect_timeout, read_timeout (seconds), attempts, backoff, max_backoff (seconds)."
+        "How to get there, as JSON; what is left out is as [keywatch] transport says, then the worker's environment. "
+        'For example {"proxy": "http://proxy.example:8080", "extra_ca_bundle": "/etc/ssl/proxy.pem", "no_proxy": '
+        '"10.0.0.0/8"}. Also: ca_bundle (instead of the public authorities), connect_timeout, read_timeout (seconds), '
+        "attempts, backoff, max_backoff (seconds), trace (docs/debugging.md)."
     ),
     "schema": {"type": ["object", "null"]},
 }

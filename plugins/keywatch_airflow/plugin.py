@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.plugins_manager import AirflowPlugin
 
+from keywatch_airflow.tracing import TASK_TRACE
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
@@ -37,6 +39,7 @@ class KeywatchPlugin(AirflowPlugin):
     """The page, and its place in Airflow's navigation; its addresses hold below any base path of Airflow's."""
 
     name = "keywatch"
+    listeners: list[Any] = [TASK_TRACE]  # noqa: RUF012 - as Airflow declares it
     fastapi_apps: list[Any] = [{"name": "Keywatch", "app": LazyApp(), "url_prefix": PREFIX}]  # noqa: RUF012 - as Airflow declares it
     external_views: list[Any] = [  # noqa: RUF012 - as Airflow declares it
         {

@@ -66,6 +66,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://aws_default@security/owners.csv",
                         "default": "",
                     },
+                    "transport": {
+                        "description": (
+                            "How every connection gets to its hosts, in what it leaves open itself: a JSON object as "
+                            "in the connections' field Transport. What this leaves open too is as the worker's "
+                            "environment says."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{{"proxy": "http://proxy.example:8080", "extra_ca_bundle": "/etc/ssl/proxy.pem"}}',
+                        "default": "",
+                    },
                     "notifier": {
                         "description": "Who is told of what needs somebody: the class of an Airflow notifier.",
                         "version_added": "0.1.0",

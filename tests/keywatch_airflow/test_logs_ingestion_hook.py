@@ -68,7 +68,8 @@ def test_streams_may_have_other_names(connect: Connect, rule: dict[str, Any]) ->
 
     names = [hook.get_destination(table).name.rpartition("/")[2] for table in TABLES]
     findings = ["Custom-AWS_Access_Key_Finding", "Custom-AWS_Access_Key_Deactivation"]
-    assert names == ["Custom-Keys", "Custom-Audit", *findings, "Custom-Azure_Certificate"]
+    azure = [f"Custom-Azure_{table}" for table in ("Certificate", "Activity", "Virtual_Machine", "Subscription_Audit")]
+    assert names == ["Custom-Keys", "Custom-Audit", *findings, *azure]
 
 
 def test_test_button_tries_every_stream_and_stores_nothing(

@@ -102,7 +102,8 @@ def test_data_collector_form_has_a_widget_per_extra() -> None:
     ours = {name: widget for name, widget in widgets.items() if "azure_data_collector" in name}
     expected = {
         *("key_secret", "vault_identity", "vault_identity_client_id"),
-        *("log_type", "audit_log_type", "finding_log_type", "deactivation_log_type", "certificate_log_type"),
+        *(f"{table}log_type" for table in ("", "audit_", "finding_", "deactivation_", "certificate_")),
+        *(f"{table}log_type" for table in ("activity_", "virtual_machine_", "subscription_")),
         *("cloud", "transport", "lab"),
     }
     assert {f"extra__azure_data_collector__{name}" for name in expected} == set(ours)
@@ -132,6 +133,6 @@ def test_settings_are_all_described() -> None:
 
     assert set(options) == {
         *("staging", "staging_retention_days", "notifier", "notifier_arguments"),
-        *("policy", "owners", "report_database", "report_deadline_hours", "allow_lab"),
+        *("policy", "owners", "report_database", "report_deadline_hours", "transport", "allow_lab"),
     }
     assert all(option["description"] and option["type"] and option["version_added"] for option in options.values())

@@ -9,7 +9,7 @@ from keywatch.transport.hosts import (
     azure_cloud,
     require_aws_endpoint,
 )
-from keywatch.transport.settings import Transport
+from keywatch.transport.settings import Transport, layered
 
 __all__ = [
     "AWS_HOSTS",
@@ -19,5 +19,6 @@ __all__ = [
     "AzureCloud",
     "Transport",
     "azure_cloud",
+    "layered",
     "require_aws_endpoint",
 ]

@@ -5,18 +5,21 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from keywatch.errors import ConfigurationError
+from keywatch.transport.ca_bundles import check_bundle, with_public_roots
 
 MOST_ATTEMPTS: Final = 100
 MOST_SECONDS: Final = 3600
+
+CA_BUNDLES: Final = ("ca_bundle", "extra_ca_bundle")
+
+SAID: Final = "the connection, or of [keywatch] transport"
+"""Who has named what the environment has not."""
 
 DIRECT: Final = "direct"
 """The `proxy` that means none, whatever the environment says."""
@@ -30,16 +33,18 @@ NEVER_PROXIED: Final = ("169.254.169.254", "localhost", "127.0.0.1", "::1")
 """Instance metadata and the machine itself are no proxy's business."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
     """TLS, proxy, time-outs and network back-off of one connection.
 
     What a field leaves open is read from the environment once, by `resolve`; after that the environment has no
-    say, so that requests, azure-core, MSAL and botocore, which each read it in their own way, do the same thing.
+    say, so that requests, azure-core, MSAL and botocore, which each read it in their own way, do the same thing. Under
+    all of them, TLS is 1.2 at least.
 
     Attributes:
-        ca_bundle: PEM file of the certificate authorities to trust. It replaces the public ones, so a corporate
-            file must include them. None: `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, or the public ones.
+        ca_bundle: PEM file of the certificate authorities to trust, instead of the public ones. None:
+            `extra_ca_bundle`, else `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, or the public ones.
+        extra_ca_bundle: PEM file of certificate authorities to trust beside the public ones.
         proxy: URL of the HTTPS proxy, or `direct`. None: `HTTPS_PROXY`, or no proxy.
         no_proxy: Hosts, domains and networks reached without the proxy. None: `NO_PROXY`.
         verify: Whether the server's certificate is checked. False is for laboratories only.
@@ -48,9 +53,11 @@ class Transport:
         attempts: How often one request is tried, the first time included.
         backoff: Seconds before the second attempt; doubled for each further one, with jitter.
         max_backoff: Seconds that a back-off grows to at most.
+        trace: Whether the requests of a task that uses this are written down (`keywatch.trace`).
     """
 
     ca_bundle: str | None = None
+    extra_ca_bundle: str | None = None
     proxy: str | None = field(default=None, repr=False)  # may hold the proxy's password
     no_proxy: tuple[str, ...] | None = None
     verify: bool = True
@@ -59,6 +66,7 @@ class Transport:
     attempts: int = 6
     backoff: float = 1.0
     max_backoff: float = 60.0
+    trace: bool = False
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any] | None, *, lab: bool = False) -> Transport:
@@ -69,8 +77,8 @@ class Transport:
             lab: Whether the connection may switch certificate checks off.
 
         Raises:
-            ConfigurationError: A name is unknown, a value has the wrong type, or `verify` is false outside
-                a laboratory.
+            ConfigurationError: A name is unknown, a value has the wrong type, there are two CA bundles, or `verify` is
+                false outside a laboratory.
         """
         if not isinstance(values, Mapping | None):
             raise ConfigurationError("transport is not an object of names and values. Correct it on the connection.")
@@ -86,10 +94,15 @@ class Transport:
             )
         except (OverflowError, TypeError, ValueError) as error:
             raise ConfigurationError(f"transport is not usable: {error}. Correct it on the connection.") from error
+        if transport.ca_bundle and transport.extra_ca_bundle:
+            raise ConfigurationError(
+                "transport has both ca_bundle, which replaces the public certificate authorities, and extra_ca_bundle, "
+                "which adds to them. Keep one."
+            )
         if not transport.verify and not lab:
             raise ConfigurationError(
                 "transport.verify is false, which would send credentials to anybody in between. Give the proxy's "
-                "certificate authority as transport.ca_bundle instead or, in a laboratory, set lab: true on the "
+                "certificate authority as transport.extra_ca_bundle instead or, in a laboratory, set lab: true on the "
                 "connection and [keywatch] allow_lab = True in Airflow's configuration."
             )
         return transport
@@ -100,20 +113,28 @@ class Transport:
         Raises:
             ConfigurationError: The CA bundle does not exist, or the proxy is not an http(s) URL.
         """
-        bundle = self.ca_bundle or _first(environ, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
         proxy = self.proxy or _with_scheme(_first(environ, "HTTPS_PROXY", "https_proxy")) or DIRECT
         no_proxy = self.no_proxy
         if no_proxy is None:
             no_proxy = _hosts(_first(environ, "NO_PROXY", "no_proxy") or "")
-        if self.verify and bundle:
-            _check_bundle(bundle, "the connection" if self.ca_bundle else "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE")
         if proxy != DIRECT and not _is_http_url(proxy):
-            source = "of the connection" if self.proxy else "in HTTPS_PROXY"
+            source = f"of {SAID}" if self.proxy else "in HTTPS_PROXY"
             raise ConfigurationError(
                 f"The proxy {source} is not an http:// or https:// URL of a host and a port. "
                 "Correct it; write odd characters of user and password as %-escapes, a backslash as %5C."
             )
-        return replace(self, ca_bundle=bundle, proxy=proxy, no_proxy=no_proxy)
+        bundle = self._bundle(environ) if self.verify else None
+        return replace(self, ca_bundle=bundle, extra_ca_bundle=None, proxy=proxy, no_proxy=no_proxy)
+
+    def _bundle(self, environ: Mapping[str, str]) -> str | None:
+        """Return the one file of certificate authorities to trust; None for the public ones."""
+        if self.extra_ca_bundle:
+            check_bundle(self.extra_ca_bundle, SAID)
+            return with_public_roots(self.extra_ca_bundle)
+        bundle = self.ca_bundle or _first(environ, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        if bundle:
+            check_bundle(bundle, SAID if self.ca_bundle else "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE")
+        return bundle
 
     def proxies_for(self, url: str) -> dict[str, str]:
         """Return the proxy to use for a URL, keyed by scheme; empty means a direct connection.
@@ -139,6 +160,20 @@ class Transport:
         return self.connect_timeout, self.read_timeout
 
 
+def layered(*mappings: Mapping[str, Any]) -> dict[str, Any]:
+    """Put several descriptions of a transport together: the first that says something of a field has its way.
+
+    The two CA bundles are one field in this: whoever names either has decided what is trusted.
+    """
+    whole: dict[str, Any] = {}
+    for mapping in mappings:
+        said = {name: value for name, value in mapping.items() if value is not None and (value or name != "proxy")}
+        if any(whole.get(name) for name in CA_BUNDLES):
+            said = {name: value for name, value in said.items() if name not in CA_BUNDLES}
+        whole = {**said, **whole}
+    return whole
+
+
 def _first(environ: Mapping[str, str], *names: str) -> str | None:
     """Return the first of the variables that is set and not blank."""
     return next((environ[name] for name in names if environ.get(name, "").strip()), None)
@@ -157,25 +192,6 @@ def _is_http_url(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(PLAIN_PROXY.fullmatch(parts.netloc)) and parts.port != 0
     except ValueError:
         return False
-
-
-def _check_bundle(bundle: str, source: str) -> None:
-    path = Path(bundle)
-    if not (path.is_file() or path.is_dir()):
-        raise ConfigurationError(f"The CA bundle {bundle} of {source} does not exist. Correct it there.")
-    if path.is_file() and not _is_pem(bundle, path.stat().st_mtime_ns):
-        raise ConfigurationError(f"The CA bundle {bundle} of {source} is not PEM. Correct it there.")
-
-
-@lru_cache(maxsize=32)
-def _is_pem(bundle: str, written: int) -> bool:
-    """Tell whether a file holds certificates; one process reads it once, until it is written anew."""
-    del written
-    try:
-        ssl.create_default_context(cafile=bundle)
-    except OSError:
-        return False
-    return True
 
 
 def _hosts(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a connection's extras are untyped

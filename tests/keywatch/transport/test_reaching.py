@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -22,6 +24,7 @@ from keywatch.transport.aws import aws_client
 from keywatch.transport.http import azure_core_arguments, network_error, requests_session
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.keywatch.reach import AZURE_HOSTS, transport_to
+from tests.keywatch.transport.old_proxy import OldProxy, only
 
 CLOSED = "http://127.0.0.1:9"
 """A proxy at which nobody listens."""
@@ -130,6 +133,41 @@ def test_authority_of_a_stranger_is_no_authority(ask: Ask, cloud: LocalCloud, st
 
     with pytest.raises(TLS_ERRORS, match="CERTIFICATE_VERIFY_FAILED"):
         ask(cloud, transport)
+
+
+@EVERY_SDK
+@pytest.mark.usefixtures("misleading")
+def test_authority_is_added_to_the_public_ones(ask: Ask, cloud: LocalCloud) -> None:
+    """A proxy's authority that the transport adds is trusted by every SDK, whatever the environment says."""
+    transport = Transport(extra_ca_bundle=str(cloud.ca_bundle), proxy=cloud.proxy_url, no_proxy=())
+
+    ask(cloud, transport)
+
+    assert cloud.requests()
+
+
+@EVERY_SDK
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
+def test_tls_is_1_2_at_least(ask: Ask, version: ssl.TLSVersion, cloud: LocalCloud, tmp_path: Path) -> None:
+    """No SDK falls back to an old version that a host offers; all of them speak 1.2 to it."""
+    with OldProxy(version, tmp_path / "ca.pem") as proxy:
+        transport = Transport(ca_bundle=str(proxy.ca_bundle), proxy=proxy.url, no_proxy=(), attempts=1)
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - each SDK has its own, and none gets a real answer
+            ask(cloud, transport)
+
+    assert set(proxy.spoken) == ({"TLSv1.2"} if version is ssl.TLSVersion.TLSv1_2 else set()), caught.value
+
+
+def test_old_proxy_speaks_the_old_version(tmp_path: Path) -> None:
+    """The test above means something: a client that wants TLS 1.1 gets it."""
+    old = ssl.TLSVersion.TLSv1_1
+    with OldProxy(old, tmp_path / "ca.pem") as proxy:
+        context = only(old, ssl.create_default_context(cafile=str(proxy.ca_bundle)))
+        with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])), 5) as connection:
+            connection.sendall(b"CONNECT iam.amazonaws.com:443 HTTP/1.1\r\n\r\n")
+            connection.recv(1024)
+            with context.wrap_socket(connection, server_hostname="iam.amazonaws.com") as inside:
+                assert inside.version() == "TLSv1.1"
 
 
 @pytest.mark.parametrize(

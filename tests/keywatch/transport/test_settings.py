@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import certifi
 import pytest
 import trustme
 
 from keywatch.errors import ConfigurationError
-from keywatch.transport import Transport
+from keywatch.transport import Transport, layered
 
 PROXY = "http://proxy.corp.example:3128"
 ELSEWHERE = "http://other.example:8080"
@@ -37,10 +39,21 @@ def test_transport_from_mapping_takes_every_field() -> None:
             "attempts": "7",
             "backoff": 0.5,
             "max_backoff": 8,
+            "trace": True,
         }
     )
 
-    assert Transport("/ca.pem", PROXY, ("a.example", "b.example"), True, 1.0, 2.5, 7, 0.5, 8.0) == transport  # noqa: FBT003
+    assert transport == Transport(
+        ca_bundle="/ca.pem",
+        proxy=PROXY,
+        no_proxy=("a.example", "b.example"),
+        connect_timeout=1.0,
+        read_timeout=2.5,
+        attempts=7,
+        backoff=0.5,
+        max_backoff=8.0,
+        trace=True,
+    )
 
 
 def test_transport_no_proxy_in_one_string_is_split() -> None:
@@ -55,7 +68,9 @@ def test_transport_blank_values_count_as_not_given() -> None:
 
 def test_transport_with_unknown_names_says_which_it_knows() -> None:
     """A misspelt name is refused rather than ignored."""
-    with pytest.raises(ConfigurationError, match=r"does not know cabundle, prxoy\. It takes: ca_bundle, proxy"):
+    with pytest.raises(
+        ConfigurationError, match=r"does not know cabundle, prxoy\. It takes: ca_bundle, extra_ca_bundle, proxy"
+    ):
         Transport.from_mapping({"prxoy": PROXY, "cabundle": "/ca.pem"})
 
 
@@ -100,7 +115,8 @@ def test_transport_resolve_fills_what_was_left_open(tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(bundle))
     environ = {"REQUESTS_CA_BUNDLE": str(bundle), "HTTPS_PROXY": PROXY, "NO_PROXY": "a.example, b.example"}
 
-    assert Transport(str(bundle), PROXY, ("a.example", "b.example")) == Transport().resolve(environ)
+    resolved = Transport(ca_bundle=str(bundle), proxy=PROXY, no_proxy=("a.example", "b.example"))
+    assert resolved == Transport().resolve(environ)
 
 
 def test_transport_resolve_reads_the_other_spellings(tmp_path: Path) -> None:
@@ -116,7 +132,8 @@ def test_transport_resolve_reads_the_other_spellings(tmp_path: Path) -> None:
         "no_proxy": "a.example",
     }
 
-    assert Transport(str(bundle), PROXY, ("a.example",)) == Transport().resolve(environ)
+    resolved = Transport(ca_bundle=str(bundle), proxy=PROXY, no_proxy=("a.example",))
+    assert resolved == Transport().resolve(environ)
 
 
 def test_transport_resolve_of_an_empty_environment_connects_directly() -> None:
@@ -131,7 +148,7 @@ def test_transport_explicit_values_beat_the_environment(tmp_path: Path) -> None:
     """What a connection says wins over the environment."""
     ours, theirs = tmp_path / "ours.pem", tmp_path / "theirs.pem"
     trustme.CA().cert_pem.write_to_path(str(ours))
-    explicit = Transport(str(ours), PROXY, ())
+    explicit = Transport(ca_bundle=str(ours), proxy=PROXY, no_proxy=())
     environ = {"REQUESTS_CA_BUNDLE": str(theirs), "HTTPS_PROXY": ELSEWHERE, "NO_PROXY": "*"}
 
     assert explicit == explicit.resolve(environ)
@@ -146,7 +163,7 @@ def test_transport_direct_means_no_proxy_whatever_the_environment_says() -> None
 
 def test_transport_with_a_missing_bundle_is_refused() -> None:
     """A CA bundle that is not there is found before the first request."""
-    with pytest.raises(ConfigurationError, match=r"/not/there\.pem of the connection does not exist"):
+    with pytest.raises(ConfigurationError, match=r"/not/there\.pem of the connection, or of"):
         Transport(ca_bundle="/not/there.pem").resolve({})
 
 
@@ -270,3 +287,78 @@ def test_transport_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch)
         thread.join()
 
     assert os.environ["no_proxy"] == "as.it.was"
+
+
+def test_transport_adds_a_bundle_to_the_public_authorities(tmp_path: Path) -> None:
+    """One file then holds both, and only this user may read or write beside it; the environment has no say."""
+    bundle, other = tmp_path / "proxy.pem", tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    trustme.CA().cert_pem.write_to_path(str(other))
+
+    resolved = Transport(extra_ca_bundle=str(bundle)).resolve({"REQUESTS_CA_BUNDLE": str(other)})
+
+    whole = Path(str(resolved.trust))
+    text = whole.read_text(encoding="utf-8")
+    assert Path(certifi.where()).read_text(encoding="utf-8").strip() in text
+    assert bundle.read_text(encoding="utf-8").strip() in text
+    assert other.read_text(encoding="utf-8").strip() not in text
+    assert whole.parent.stat().st_mode & 0o077 == 0
+    assert resolved == resolved.resolve({"REQUESTS_CA_BUNDLE": str(other)})
+
+
+def test_transport_makes_the_added_bundle_anew_when_it_changes(tmp_path: Path) -> None:
+    """A proxy's new authority is trusted without a restart."""
+    bundle = tmp_path / "proxy.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    first = Transport(extra_ca_bundle=str(bundle)).resolve({}).trust
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    os.utime(bundle, (1, 1))
+
+    second = Transport(extra_ca_bundle=str(bundle)).resolve({}).trust
+
+    assert first != second
+    assert bundle.read_text(encoding="utf-8").strip() in Path(str(second)).read_text(encoding="utf-8")
+
+
+def test_transport_does_not_use_a_folder_that_others_may_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else can slip an authority into what is trusted."""
+    bundle = tmp_path / "proxy.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    theirs = tmp_path / f"keywatch-{os.getuid()}"
+    theirs.mkdir()
+    theirs.chmod(0o777)
+
+    trusted = Path(str(Transport(extra_ca_bundle=str(bundle)).resolve({}).trust))
+
+    assert trusted.parent != theirs
+    assert trusted.parent.stat().st_mode & 0o077 == 0
+
+
+def test_transport_refuses_two_bundles() -> None:
+    """One replaces the public authorities, the other adds to them: both cannot be meant."""
+    with pytest.raises(ConfigurationError, match="Keep one"):
+        Transport.from_mapping({"ca_bundle": "/a.pem", "extra_ca_bundle": "/b.pem"})
+
+
+def test_transport_refuses_a_folder_as_the_added_bundle(tmp_path: Path) -> None:
+    """What is added is one file."""
+    with pytest.raises(ConfigurationError, match="is a folder"):
+        Transport(extra_ca_bundle=str(tmp_path)).resolve({})
+
+
+def test_layered_lets_the_first_that_speaks_decide() -> None:
+    """A field that the connection leaves open is the configuration's; of the two bundles, whoever names one decides."""
+    own = {"extra_ca_bundle": "/own.pem", "proxy": "", "no_proxy": "", "verify": True}
+    configured = {"ca_bundle": "/all.pem", "proxy": PROXY, "no_proxy": "a.example", "verify": False, "attempts": 3}
+
+    assert layered(own, configured) == {
+        "extra_ca_bundle": "/own.pem",
+        "proxy": PROXY,
+        "no_proxy": "",
+        "verify": True,
+        "attempts": 3,
+    }
+    assert layered({}, configured) == configured
