@@ -1,0 +1,96 @@
+"""Windows, subscriptions and filters from the form, as `airflow dags test` takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.activity.running import ACTIVITY, AUDIT, DAY, MACHINES, Activity, ids, midnight
+
+
+@pytest.fixture(autouse=True)
+def five_days(activity: Activity) -> Iterator[None]:
+    """Begin with a hundred events on each of five days."""
+    activity.cloud.reset()
+    for days_ago in range(1, 6):
+        start = midnight(days_ago)
+        activity.cloud.add_activity_events(
+            activity.cloud.azure.subscription_id, 100, start=start, end=start + DAY, number=days_ago
+        )
+    yield
+    activity.cloud.reset()
+
+
+def test_window_of_the_form_is_read_and_no_snapshot_taken(activity: Activity) -> None:
+    """A run of two earlier days stores their events, and says visibly that it takes no snapshot of today's machines."""
+    first = activity.cloud.azure.subscription_id
+
+    finished = activity.run(
+        subscriptions=[first.upper()], window_start=f"{midnight(4):%Y-%m-%dT%H:%M:%SZ}", window_end=f"{midnight(2)}"
+    )
+
+    said = finished.stdout + finished.stderr
+    assert finished.returncode == 0, said[-3_000:]
+    wanted = [each for each in activity.cloud.activity_events() if f"{midnight(4)}" <= _text(each) < f"{midnight(2)}"]
+    assert len(wanted) == 200
+    assert activity.event_ids() == ids(wanted)
+    assert "No snapshot of virtual machines" in said
+    assert activity.rows(MACHINES) == []
+    assert {row["Dataset_s"]: row["Status_s"] for row in activity.rows(AUDIT)} == {
+        "activity": "ok",
+        "virtual_machines": "skipped",
+    }
+
+
+def _text(event: object) -> str:
+    return str(getattr(event, "event_timestamp", "")).replace("T", " ").replace("Z", "+00:00")
+
+
+def test_filter_of_the_form_is_obeyed(activity: Activity) -> None:
+    """Only the events of one provider are stored."""
+    finished = activity.run(
+        window_start=f"{midnight(5)}", filter_by="resourceProvider", filter_value="Microsoft.Storage"
+    )
+
+    assert finished.returncode == 0, (finished.stdout + finished.stderr)[-3_000:]
+    assert {row["ResourceProvider_s"].lower() for row in activity.rows(ACTIVITY)} == {"microsoft.storage"}
+
+
+def test_window_that_azure_no_longer_keeps_fails_with_the_reason(activity: Activity) -> None:
+    """A window of a hundred days ago fails at once, with what to do, and stores nothing."""
+    finished = activity.run(window_start=f"{midnight(100)}", window_end=f"{midnight(99)}")
+
+    assert finished.returncode == 1
+    assert "Azure keeps its activity log for 90 days" in finished.stdout + finished.stderr
+    assert activity.rows(AUDIT) == []
+
+
+def test_subscription_that_may_not_be_read_costs_itself(activity: Activity) -> None:
+    """The others are stored; the run fails, names it with the missing right, and the audit has it as denied."""
+    cloud = activity.cloud
+    _, second, _ = cloud.azure.subscription_ids
+    cloud.revoke("keywatch", "Keywatch Azure Reader", f"/subscription/{second}")
+
+    finished = activity.run(subscriptions=list(cloud.azure.subscription_ids))
+
+    said = finished.stdout + finished.stderr
+    assert finished.returncode == 1
+    assert f"{second}, events: denied: Azure does not let the application" in said
+    statuses = {(row["SubscriptionId_s"], row["Dataset_s"]): row["Status_s"] for row in activity.rows(AUDIT)}
+    assert {status for (one, _), status in statuses.items() if one == second} == {"denied"}
+    assert {status for (one, _), status in statuses.items() if one != second} == {"ok"}
+    assert len(activity.event_ids()) == 100
+
+
+def test_wrong_parameters_fail_before_anything_is_read(activity: Activity) -> None:
+    """A filter without its value, or an end without a start, is a matter of the form."""
+    for params, why in (
+        ({"filter_by": "resourceProvider"}, "go together"),
+        ({"window_end": f"{midnight(1)}"}, "without `window_start`"),
+        ({"columns": ["category"]}, "does not let one select category"),
+    ):
+        finished = activity.run(**params)
+        assert finished.returncode == 1
+        assert why in finished.stdout + finished.stderr
+    assert activity.rows(AUDIT) == []
