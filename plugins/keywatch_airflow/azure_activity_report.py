@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from keywatch.azure_resources.activity_log import Condition, FilterBy
+from keywatch.azure_resources.activity_log import Condition, FilterBy, check_selectable
 from keywatch.azure_resources.resource_manager import ResourceManager
 from keywatch.azure_resources.subscriptions import list_subscriptions as visible_subscriptions
 from keywatch.azure_resources.windows import DELAY, Window
@@ -47,6 +47,7 @@ def list_subscriptions(params: ActivityParams, run_id: str, interval: Interval) 
     """
     check_destinations(params["destination_conn_id"], params["copy_conn_id"])
     _condition(params)
+    check_selectable(params["columns"] or ())
     now = datetime.now(UTC)
     window = window_of_run(params["window_start"], params["window_end"], interval, now)
     visible = visible_subscriptions(_manager(params))

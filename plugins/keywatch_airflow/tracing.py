@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.listeners import hookimpl
+from keywatch.errors import KeywatchError
 
 if TYPE_CHECKING:
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
@@ -62,17 +63,24 @@ class TaskTrace:
         self.end()
 
     def begin(self) -> None:
-        """Write down the requests of the running task from now on; nothing happens outside of a task, or twice."""
+        """Write down the requests of the running task from now on; nothing happens outside of a task, or twice.
+
+        A trace that cannot be written fails no task.
+        """
         if self._task is None or self._recording is not None:
             return
         from keywatch_airflow.trace_files import recording_of
 
-        with contextlib.ExitStack() as stack:
+        stack = contextlib.ExitStack()
+        try:
             stack.enter_context(recording_of(self._task))
-            self._recording = stack.pop_all()
+        except KeywatchError as error:
+            log.warning("This task is not traced: %s", error)
+            return
+        self._recording = stack
 
     def end(self) -> None:
-        """Put what was written down where it belongs. A trace that cannot be written fails no task."""
+        """Put what was written down where it belongs."""
         recording, self._recording, self._task = self._recording, None, None
         if recording is not None:
             recording.close()

@@ -65,6 +65,18 @@ class Condition:
             raise ConfigurationError(f"The filter by {self.by} has no usable value. Give one, or remove the filter.")
 
 
+def check_selectable(names: Sequence[str]) -> None:
+    """Refuse properties that the activity log does not let one select.
+
+    Raises:
+        ConfigurationError: One cannot be selected.
+    """
+    if unknown := sorted(set(names) - set(SELECTABLE)):
+        raise ConfigurationError(
+            f"The activity log does not let one select {', '.join(unknown)}. It does: {', '.join(SELECTABLE)}."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ActivityQuery:
     """What is asked of a subscription's activity log.
@@ -85,10 +97,7 @@ class ActivityQuery:
     select: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.select) - set(SELECTABLE)):
-            raise ConfigurationError(
-                f"The activity log does not let one select {', '.join(unknown)}. It does: {', '.join(SELECTABLE)}."
-            )
+        check_selectable(self.select)
 
 
 def activity_log(manager: ResourceManager, query: ActivityQuery, now: datetime) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""A real proxy that inspects TLS, mitmproxy, between Keywatch and the local cloud."""
