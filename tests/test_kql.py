@@ -15,7 +15,9 @@ from typing import Any, NotRequired, get_origin, get_type_hints
 import pytest
 
 from keywatch.access_keys.record import AccessKeyRecord, DeactivationRecord, FindingRecord
+from keywatch.azure_resources.records import ActivityRecord, VirtualMachineRecord
 from keywatch.pipeline.audit import AuditRecord
+from keywatch.pipeline.azure.audit import SubscriptionAuditRecord
 from keywatch.pipeline.tables import TABLES, TableName
 
 PROJECT = Path(__file__).parents[1]
@@ -198,6 +200,9 @@ def test_transformation_must_fit_its_stream_and_its_table(workspace: Workspace) 
         ("audit", AuditRecord, ("RunId",)),
         ("findings", FindingRecord, ("user", "Owner")),
         ("deactivations", DeactivationRecord, ("user", "Owner", "DecidedById")),
+        ("activity", ActivityRecord, ("SubscriptionId", "EventDataId", "CorrelationId", "OperationId", "Caller")),
+        ("virtual_machines", VirtualMachineRecord, ("SubscriptionId", "MachineName", "VmId")),
+        ("subscriptions", SubscriptionAuditRecord, ("SubscriptionId", "RunId")),
     ],
 )
 def test_queries_work_with_the_columns_that_the_data_collector_made(

@@ -21,7 +21,7 @@ import jmespath
 
 from localcloud import LocalCloud
 from tests.azure.deployment import APPLICATION_OBJECT, WORKER
-from tests.bicep import Deployment, Runtime, Target, evaluate
+from tests.bicep import Deployment, Runtime, Target, evaluate, role_assignments
 from tests.bicep.kinds import BUILT_IN_ROLES
 
 FOLDER: Final = Path(os.environ.get("FAKE_AZ", "."))
@@ -29,9 +29,11 @@ PRINCIPAL: Final = FOLDER / "service-principal"
 """There once the application has one."""
 OFFICER: Final = FOLDER / "certificates-officer"
 """There as long as whoever has signed in may make certificates."""
+CUSTOM_ROLES: Final = FOLDER / "custom-roles"
+"""A file for each, which says to whom it is assigned."""
 NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 Answer = dict[str, Any]
-GLOBAL: Final = {"--output", "--query"}
+GLOBAL: Final = {"--output", "--query", "--subscription"}
 REPEATED: Final = "--parameters"
 FLAGS: Final = {"--append"}
 
@@ -56,6 +58,7 @@ COMMANDS: Final[dict[str, set[str]]] = {
     "monitor log-analytics workspace table migrate": {"--resource-group", "--workspace-name", "--table-name"},
     "role assignment create": {"--role", "--assignee-object-id", "--assignee-principal-type", "--scope"},
     "role assignment delete": {"--role", "--assignee", "--scope"},
+    "role definition delete": {"--name", "--scope"},
 }
 """Commands, each with the options that it is given here.
 
@@ -123,7 +126,7 @@ def _written(answer: Any, command: Command) -> str:  # noqa: ANN401 - JSON
     chosen = jmespath.search(command.options.get("--query", "@"), answer)
     match command.options.get("--output"):
         case "table":
-            return "\n".join(json.dumps(row) for row in chosen)
+            return "\n".join(json.dumps(row) for row in (chosen if isinstance(chosen, list) else [chosen]))
         case "tsv":
             return str(chosen)
         case _:
@@ -156,15 +159,41 @@ def _show_principal(command: Command) -> Answer:
     return {"appId": command.options["--id"], "id": APPLICATION_OBJECT}
 
 
+def _show_account(command: Command) -> Answer:
+    del command
+    return {"id": _cloud().azure.subscription_id, "name": "that was chosen"}
+
+
 def _deploy(command: Command) -> None:
-    """Work out what Bicep deploys, and keep what later commands ask for."""
-    file, *given = command.parameters
-    deployment = evaluate(
-        Path(command.options["--template-file"]),
-        Path(file.removeprefix("@")),
-        dict(each.split("=", 1) for each in given),
-        Target(tenant=_cloud().azure.tenant_id),
-    )
+    """Work out what Bicep deploys, assign its custom roles, and keep what later commands ask for."""
+    files = [Path(each.removeprefix("@")) for each in command.parameters if each.startswith("@")]
+    given = dict(each.split("=", 1) for each in command.parameters if not each.startswith("@"))
+    azure = _cloud().azure
+    target = Target(azure.tenant_id, command.options.get("--subscription", azure.subscription_id))
+    deployment = evaluate(Path(command.options["--template-file"]), next(iter(files), None), given, target)
+    for assignment in role_assignments(deployment.resources):
+        if assignment.role not in BUILT_IN_ROLES:
+            _same(assignment.principal, APPLICATION_OBJECT)
+            _cloud().grant("keywatch", _base(assignment.role), _local_scope(assignment.scope))
+            CUSTOM_ROLES.mkdir(exist_ok=True)
+            (CUSTOM_ROLES / assignment.role).write_text(assignment.principal, encoding="utf-8")
+    if deployment.outputs:
+        _keep(command, deployment)
+
+
+def _base(role: str) -> str:
+    """Give what a custom role is called where it need not be unlike that of another subscription."""
+    return role.partition(" (")[0]
+
+
+def _local_scope(scope: str) -> str:
+    """Give what the local cloud calls a subscription's id."""
+    if scope.rpartition("/")[0] != "/subscriptions":
+        raise KeyError(scope)
+    return f"/subscription/{scope.rpartition('/')[2]}"
+
+
+def _keep(command: Command, deployment: Deployment) -> None:
     kept = {
         "name": command.options["--name"],
         "outputs": {name: _known(value) for name, value in deployment.outputs.items()},
@@ -219,6 +248,25 @@ def _assign(command: Command) -> None:
 
 
 def _unassign(command: Command) -> None:
+    role = CUSTOM_ROLES / command.options["--role"]
+    if not role.exists():
+        _unassign_officer(command)
+        return
+    _same(command.options["--assignee"], role.read_text(encoding="utf-8"))
+    _cloud().revoke("keywatch", _base(role.name), _local_scope(command.options["--scope"]))
+    role.write_text("", encoding="utf-8")
+
+
+def _delete_role(command: Command) -> None:
+    """Delete a custom role that nobody has any more."""
+    role = CUSTOM_ROLES / command.options["--name"]
+    if not role.exists() or role.read_text(encoding="utf-8"):
+        raise KeyError(role.name)
+    _local_scope(command.options["--scope"])
+    role.unlink()
+
+
+def _unassign_officer(command: Command) -> None:
     _same(command.options["--scope"], _deployment()["vault"])
     _same(command.options["--assignee"], WORKER)
     _certificates_officer(command)
@@ -283,7 +331,7 @@ def _nothing(command: Command) -> None:
 
 ANSWERS: Final[dict[str, Callable[[Command], Any]]] = {
     "login": _nothing,
-    "account show": _nothing,
+    "account show": _show_account,
     "ad app create": _application,
     "ad app credential reset": _register,
     "ad app delete": _named_application,
@@ -302,6 +350,7 @@ ANSWERS: Final[dict[str, Callable[[Command], Any]]] = {
     "monitor log-analytics workspace table show": _columns,
     "role assignment create": _assign,
     "role assignment delete": _unassign,
+    "role definition delete": _delete_role,
 }
 
 if __name__ == "__main__":

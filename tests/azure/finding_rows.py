@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from keywatch.pipeline.tables import TABLES, TableName
-
-Row = dict[str, Any]
+from tests.azure.four_ways import Row, Sent, answered
 
 EVENING: Final = datetime.now(UTC).replace(hour=14, minute=30, second=0, microsecond=0) - timedelta(days=1)
 MORNING: Final = EVENING - timedelta(hours=12)
@@ -131,22 +129,27 @@ REPORT: Final = [
     key(4, 300, of_user("export", 6)),
     key(5, None, ROOT),
 ]
-AUDIT: Final = {"Status": "ok", "UserCount": 3, "KeyCount": 5, "RejectedCount": 0, "RecordId": "a"}
+AUDIT: Final = (
+    COMMON | at(EVENING) | {"Status": "ok", "UserCount": 3, "KeyCount": 5, "RejectedCount": 0, "RecordId": "a"}
+)
+OF_DOCTOR: Final = {
+    **at(EVENING + timedelta(days=1)),
+    "account_number": "000000000000",
+    "Status": "test",
+    "UserCount": 0,
+    "KeyCount": 0,
+    "RejectedCount": 0,
+    "RecordId": "b",
+    "RunId": "doctor",
+}
+"""What the doctor sends to see that rows arrive: it is of no account, and no key gets older by it."""
 
-SENT: Final[Mapping[TableName, Sequence[Sequence[Row]]]] = {
+SENT: Final[Sent] = {
     "keys": [REPORT],
-    "audit": [[COMMON | at(EVENING) | AUDIT]],
+    "audit": [[AUDIT], [OF_DOCTOR]],
     "findings": FINDINGS,
     "deactivations": DEACTIVATIONS,
 }
-"""The records of each table, by request, in order of arrival."""
-
-
-def answered(table: TableName, record: Row, *names: str) -> Row:
-    """Give the row that a record becomes, with every column of its table or those that are named."""
-    row = TABLES[table].row(record)
-    empty = {each.name: "" if each.type == "string" else None for each in TABLES[table].columns}
-    return {name: row.get(name, empty[name]) for name in names or (set(empty) - {"TimeGenerated"})}
 
 
 KEY: Final = ("AccessKeyId_s", "account_number_s", "AccountName_s", "user_s")
@@ -219,6 +222,8 @@ FINDING_ANSWERS: Final[Mapping[str, list[Row]]] = {
 }
 """The rows of each query, in order."""
 FUNCTION_ANSWERS: Final[Mapping[str, list[Row]]] = {
+    "AccessKeyAudit": [answered("audit", AUDIT)],
+    "CurrentAccounts": [answered("audit", AUDIT) | {"AsOf_t": text(EVENING), "WholeTime_t": text(EVENING)}],
     "AccessKeyFindings": [answered("findings", each) for each in KEPT_FINDINGS],
     "CurrentFindings": [
         answered("findings", each)

@@ -1,4 +1,4 @@
-"""Runs of the report for real, on the demo's organisation: rows in two workspaces, and a page."""
+"""Runs of the reports for real, on the demo's organisation or another: rows in two workspaces, and a page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +14,10 @@ import pytest
 
 from keywatch.report.read import ReportReader
 from keywatch_airflow import access_key_report as steps
-from keywatch_airflow import aws_session, report_store
+from keywatch_airflow import aws_session, azure_activity_report, report_store
+from keywatch_airflow.activity_params import ActivityParams
 from keywatch_airflow.report_params import ReportParams
-from localcloud import LocalCloud
+from localcloud import LocalCloud, Seed
 from localcloud.airflow_home import connections
 from localcloud.demo import organization
 
@@ -39,11 +41,27 @@ class Reported:
         ]
         steps.publish(batches, loaded, params, run_id)
 
+    def run_azure(self, run_id: str, day: datetime, subscriptions: list[str] | None = None) -> None:
+        """Read Azure's events of a day and its machines as the DAG does, to one workspace, with a copy to the other.
+
+        Args:
+            run_id: The run's.
+            day: Its beginning.
+            subscriptions: Those to read; None is all that the application can see.
+        """
+        azure, params = azure_activity_report, _activity_params(subscriptions)
+        begin = day + timedelta(hours=1)
+        listed = azure.list_subscriptions(params, run_id, (begin, begin + timedelta(days=1)))
+        loaded = [azure.load(azure.read_activity(each, params, run_id), params, run_id) for each in listed]
+        seen = [each for each in listed if each["reads_machines"]]
+        loaded += [azure.load(azure.read_virtual_machines(each, params, run_id), params, run_id) for each in seen]
+        azure.publish(listed, [loaded], params, run_id)
+
 
 @contextmanager
-def reported(folder: Path) -> Iterator[Reported]:
-    """Give the demo's organisation, of which nothing has been reported yet; settings last as long."""
-    with LocalCloud(folder / "localcloud", organization()) as cloud, pytest.MonkeyPatch.context() as patch:
+def reported(folder: Path, seed: Seed | None = None) -> Iterator[Reported]:
+    """Give the demo's organisation or another, of which nothing has been reported yet; settings last as long."""
+    with LocalCloud(folder / "localcloud", seed or organization()) as cloud, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__KEYWATCH__STAGING", f"file://{folder / 'staging'}")
         patch.setenv("AIRFLOW__KEYWATCH__REPORT_DATABASE", str(folder / "page.db"))
         for name, value in cloud.identity_environment().items():
@@ -71,4 +89,22 @@ def _params(cloud: LocalCloud) -> ReportParams:
         accounts_at_once=2,
         in_flight=2,
         batch_size=5,
+        trace=False,
+    )
+
+
+def _activity_params(subscriptions: list[str] | None) -> ActivityParams:
+    return ActivityParams(
+        certificate_conn_id="keyvault_certificate_default",
+        subscriptions=subscriptions,
+        window_start=None,
+        window_end=None,
+        filter_by=None,
+        filter_value=None,
+        columns=None,
+        destination_conn_id="azure_logs_ingestion_default",
+        copy_conn_id="azure_data_collector_default",
+        chunk_limit=100_000,
+        in_flight=2,
+        trace=False,
     )

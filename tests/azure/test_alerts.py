@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from keywatch.pipeline.tables import TABLES
+from tests.azure.activity_rows import MAIN, audit
 from tests.azure.deployment import deployed
 from tests.azure.finding_rows import at, deactivation, finding, text
 from tests.azure.local_engine import Tables
@@ -16,7 +17,9 @@ from tests.azure.test_history import ACCOUNTS, Key, Run, tables
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 ACCOUNT: Final = ACCOUNTS[0]
-RULES: Final = [each for each in deployed().resources if each.type == "Microsoft.Insights/scheduledQueryRules"]
+QUERY_RULES: Final = "Microsoft.Insights/scheduledQueryRules"
+RULES: Final = [each for each in deployed(watchActivity=True).resources if each.type == QUERY_RULES]
+WITHOUT_DIMENSIONS: Final = ("no-report", "no-azure-activity")
 
 
 def properties(rule: str) -> Any:  # noqa: ANN401 - JSON
@@ -110,11 +113,25 @@ def test_missing_report_fires(hours: int) -> None:
     assert bool(fired("no-report", [], moment=NOW - timedelta(hours=hours))) is (hours > 26)
 
 
+@pytest.mark.parametrize("hours", [25, 27])
+def test_missing_report_of_azure_fires(hours: int) -> None:
+    """The rule fires 26 hours after the newest row, however the subscription ended."""
+    table = TABLES["subscriptions"]
+    record = audit(NOW - timedelta(hours=hours), MAIN, "activity", "failed")
+    assert bool(Tables({table.full_name: [table.row(record)]}).query(query("no-azure-activity"))) is (hours > 26)
+
+
+def test_rule_about_azure_is_there_only_where_it_is_wanted() -> None:
+    """Where nobody reads Azure's subscriptions, nothing waits for a report of them; all else is watched."""
+    names = {each.name for each in deployed().resources if each.type == QUERY_RULES}
+    assert names == {each.name for each in RULES} - {"keywatch-no-azure-activity"}
+
+
 @pytest.mark.parametrize("rule", [each.name.removeprefix("keywatch-") for each in RULES])
 def test_rule_is_split_by_a_column_of_its_query(rule: str) -> None:
     """Dimensions are columns that the query answers with; each rule tells somebody."""
     [condition] = properties(rule)["criteria"]["allOf"]
     text = query(rule)
     assert all(f"{each['name']}" in text.rpartition("project")[2] for each in condition["dimensions"])
-    assert len(condition["dimensions"]) == (0 if rule == "no-report" else 1)
+    assert len(condition["dimensions"]) == (0 if rule in WITHOUT_DIMENSIONS else 1)
     assert properties(rule)["actions"]["actionGroups"]

@@ -11,7 +11,8 @@ from tests.azure.files import FUNCTIONS, QUERIES
 from tests.azure.local_engine import Tables
 from tests.bicep import Resource
 
-DEPLOYMENT: Final = deployed(workspaceKeySecretName="workspace-key")
+DEPLOYMENT: Final = deployed(workspaceKeySecretName="workspace-key", watchActivity=True)
+OF_ALERTS_ALONE: Final = {"no_report_for_26_hours", "no_azure_activity_for_26_hours"}
 SUPPORTED_HOURS: Final = {1, 2, 3, 4, 5, 6, 12, 24}
 """How often a rule with a state may run, and how far its windows go.
 
@@ -115,25 +116,53 @@ def test_every_rule_is_on_and_asks_the_workspace() -> None:
     assert [each["emailAddress"] for each in properties(recipients)["emailReceivers"]] == ["cloud-security@contoso.com"]
 
 
+def on_tabs() -> dict[str, list[Any]]:
+    """Give the items of each tab of the workbook, by what decides that they are shown."""
+    groups = [each for each in workbook() if each["type"] == 12]
+    assert {each["conditionalVisibility"]["comparison"] for each in groups} == {"isEqualTo"}
+    return {each["conditionalVisibility"]["value"]: each["content"]["items"] for each in groups}
+
+
+def test_each_tab_can_be_chosen() -> None:
+    """The links set the parameter by which a group is shown, to the value of each group; a group has a text first."""
+    [links] = [each["content"] for each in workbook() if each["type"] == 11]
+    shown = {each["conditionalVisibility"]["parameterName"] for each in workbook() if each["type"] == 12}
+
+    assert links["style"] == "tabs"
+    assert {each["cellValue"] for each in links["links"]} == shown
+    assert [each["subTarget"] for each in links["links"]] == list(on_tabs()) == ["keys", "azure"]
+    assert {each["linkTarget"] for each in links["links"]} == {"parameter"}
+    assert [items[0]["type"] for items in on_tabs().values()] == [1, 1]
+
+
+def test_tab_of_azure_has_what_reads_its_tables() -> None:
+    """On one tab are the views of events, machines and subscriptions, on the other those of keys and accounts."""
+    of_azure = re.compile(r"\bAzure|VirtualMachines")
+    for tab, items in on_tabs().items():
+        found = {bool(of_azure.search(each["content"]["query"])) for each in items if each["type"] == 3}
+        assert found == {tab == "azure"}
+
+
 def test_workbook_shows_each_query_over_its_time_range() -> None:
     """Every view asks the workspace for a committed query, over a time range that the reader can choose."""
-    items = workbook()
+    items = [*workbook(), *(each for items in on_tabs().values() for each in items)]
     [parameters] = [each["content"]["parameters"] for each in items if each["type"] == 9]
     views = [each["content"] for each in items if each["type"] == 3]
     names = {text: name for name, text in QUERIES.items()}
 
-    assert {names[view["query"]] for view in views} == set(QUERIES) - {"no_report_for_26_hours"}
+    assert {names[view["query"]] for view in views} == set(QUERIES) - OF_ALERTS_ALONE
     assert len(views) == len({view["title"] for view in views})
     assert {view["timeContextFromParameter"] for view in views} == {each["name"] for each in parameters}
     assert {view["queryType"] for view in views} == {0}
     assert all(view["crossComponentResources"] == [workspace_id()] for view in views)
     assert all("| render" in view["query"] or view["visualization"] in ("table", "tiles") for view in views)
-    assert sum(int(each["customWidth"]) for each in items if each["type"] == 3) % 100 == 0
+    for tab in on_tabs().values():
+        assert sum(int(each["customWidth"]) for each in tab if each["type"] == 3) % 100 == 0
 
 
 def test_tiles_name_columns_of_their_query() -> None:
     """What a tile shows is a column that its query answers with."""
-    [tiles] = [each["content"] for each in workbook() if each["content"].get("visualization") == "tiles"]
+    [tiles] = [each["content"] for each in on_tabs()["keys"] if each["content"].get("visualization") == "tiles"]
     [first, *_] = Tables({}).query(tiles["query"])
     shown = {each["columnMatch"] for each in tiles["tileSettings"].values() if isinstance(each, dict)}
     assert shown == set(first)

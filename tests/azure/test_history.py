@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from keywatch.report.outcome import AccountOutcome, RunOutcome
 from keywatch.report.write import write_run
-from tests.azure.files import QUERIES
+from tests.azure.files import FUNCTIONS, QUERIES
 from tests.azure.local_engine import Tables
 from tests.azure.page_figures import Page
 from tests.keywatch.report.stores import reader_of, store_in
@@ -85,7 +85,7 @@ class Run:
 
     def read_at(self, account: str) -> datetime:
         """Say when an account was read."""
-        return self.moment + ACCOUNTS.index(account) * timedelta(hours=1)
+        return self.moment + [*ACCOUNTS, account].index(account) * timedelta(hours=1)
 
     def records(self) -> list[dict[str, Any]]:
         """Give the records of the keys that it saw."""
@@ -303,3 +303,19 @@ def test_missing_report_is_noticed(hours: float | None, alarmed: bool) -> None: 
     found = Tables({AUDIT: rows}).query(QUERIES["no_report_for_26_hours"])
 
     assert len(found) == int(alarmed)
+
+
+@pytest.mark.parametrize("name", [*QUERIES, *FUNCTIONS])
+def test_row_of_the_doctor_changes_nothing(name: str) -> None:
+    """A row that only shows that rows arrive is of no account, makes no key older, and is no report."""
+    long_ago = datetime.now(UTC) - timedelta(days=40)
+    key = Key(0, ACCOUNTS[0], "ann", "Active", long_ago - timedelta(days=60), None)
+    run = Run("manual", long_ago, {ACCOUNTS[0]: "ok", ACCOUNTS[1]: "denied"}, (key,))
+    rows = {KEYS: [as_row(each) for each in run.records()], AUDIT: [as_row(each) for each in run.audit()]}
+    [doctor] = Run("doctor", datetime.now(UTC), {"000000000000": "test"}, ()).audit()
+    query = QUERIES.get(name, f"{name}()")
+
+    without = Tables(rows).query(query)
+
+    assert Tables(rows | {AUDIT: [*rows[AUDIT], as_row(doctor)]}).query(query) == without
+    assert Tables({AUDIT: [as_row(doctor)]}).query(query) == Tables({}).query(query)

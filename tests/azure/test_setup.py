@@ -17,12 +17,17 @@ from typing import Any, Final
 import pytest
 
 from keywatch import errors
-from localcloud import LocalCloud, Seed
+from localcloud import LocalCloud, LocalCloudError, Seed
 from localcloud.airflow_home import airflow_environment
-from tests.azure.deployment import PARAMETERS, PROJECT, deployed
+from localcloud.azure.roles import AZURE_READER, ROLES
+from tests.azure.deployment import APPLICATION_OBJECT, PARAMETERS, PROJECT, deployed
 from tests.azure.fake_az import COMMANDS
+from tests.bicep import evaluate, role_assignments
 
 PAGE: Final = (PROJECT / "docs/azure-setup.md").read_text(encoding="utf-8")
+ALERTS_PAGE: Final = (
+    (PROJECT / "docs/monitoring.md").read_text(encoding="utf-8").split("## Alerts")[1].split("\n## ")[0]
+)
 BLOCKS: Final = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 KEPT: Final = {"certificateName", "location", "workspaceKeySecretName"}
 """Parameters that are not renamed: the local cloud's certificate, and what is no name."""
@@ -83,6 +88,8 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
         shutil.copytree(PROJECT / part, checkout / part, ignore=shutil.ignore_patterns("node_modules"))
     names = renamed(checkout)
     with LocalCloud(folder / "localcloud", Seed(accounts=1, users=6)) as cloud:
+        for subscription in cloud.azure.subscription_ids:
+            cloud.revoke("keywatch", AZURE_READER, f"/subscription/{subscription}")
         command = ["bash", "-eu"]
         shell = subprocess.run(
             command,
@@ -100,10 +107,47 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
 def test_page_leads_to_the_first_rows(followed: Followed) -> None:
     """No command fails or names what is not defined, and the last query prints every key of the account."""
     assert followed.shell.returncode == 0, followed.shell.stdout[-3000:] + followed.shell.stderr[-3000:]
-    rows = [json.loads(line) for line in followed.shell.stdout.splitlines() if line.startswith("{")]
     keys = {f"{key.access_key_id[:4]}...{key.access_key_id[-4:]}" for key in followed.cloud.keys()}
-    assert {row["AccessKeyId_s"] for row in rows} - {""} == keys
+    assert {row["AccessKeyId_s"] for row in printed(followed) if "AccessKeyId_s" in row} - {""} == keys
     assert len(keys) > 1
+
+
+def printed(followed: Followed) -> list[dict[str, Any]]:
+    """Give the rows of the tables that commands have printed."""
+    return [json.loads(line) for line in followed.shell.stdout.splitlines() if line.startswith("{")]
+
+
+def test_page_leads_to_the_first_events(followed: Followed) -> None:
+    """With the role of the page, the chosen subscription is read, and no other; in the end the role is gone."""
+    [*_, subscriptions] = [block for block in BLOCKS if "SUBSCRIPTIONS=" in block]
+    events, machines = (followed.cloud.rows(name) for name in ("Azure_Activity_CL", "Azure_Virtual_Machine_CL"))
+
+    assert "az account show" in subscriptions
+    assert {row["SubscriptionId_s"] for row in events + machines} == {followed.cloud.azure.subscription_id}
+    assert sum(row["Events"] for row in printed(followed) if "Events" in row) == len(events) > 1
+    assert len(machines) > 1
+    with pytest.raises(LocalCloudError):
+        followed.cloud.revoke("keywatch", AZURE_READER, f"/subscription/{followed.cloud.azure.subscription_id}")
+
+
+def test_page_names_the_actions_of_the_role() -> None:
+    """The table has what Bicep lets the application do on a subscription, as does the local cloud's role."""
+    table = PAGE.split("<!-- actions -->")[1].split("\n\n")[0]
+    made = evaluate(
+        PROJECT / "include/infra/azure/subscription.bicep", given={"applicationObjectId": APPLICATION_OBJECT}
+    )
+    [role] = [each for each in made.resources if each.type == "Microsoft.Authorization/roleDefinitions"]
+    properties: Any = role.body["properties"]
+    [permissions] = properties["permissions"]
+
+    assert re.findall(r"^\| `(Microsoft\.[\w./]+)`", table, re.MULTILINE) == permissions["actions"]
+    assert sorted(permissions["actions"]) == sorted(ROLES[AZURE_READER].actions)
+    assert permissions["notActions"] == []
+    assert properties["assignableScopes"] == [made.scope.id]
+    assert made.scope.id.rpartition("/")[2] in properties["roleName"]
+    assert [(each.principal, each.scope) for each in role_assignments(made.resources)] == [
+        (APPLICATION_OBJECT, made.scope.id)
+    ]
 
 
 def test_every_name_comes_from_the_parameter_file(followed: Followed) -> None:
@@ -158,7 +202,9 @@ def test_page_tells_of_every_alert() -> None:
         (cells[0], int(cells[2].removesuffix(" h")), int(cells[3])): re.findall(r"`(\w+\.kql)`", cells[1])
         for cells in (line.strip("| ").split(" | ") for line in PAGE.splitlines() if re.match(r"\|.*\| \d+ h \|", line))
     }
-    alerts = [each for each in deployed().resources if each.type == "Microsoft.Insights/scheduledQueryRules"]
+    alerts = [
+        each for each in deployed(watchActivity=True).resources if each.type == "Microsoft.Insights/scheduledQueryRules"
+    ]
     found = {}
     for alert in alerts:
         properties: Any = alert.body["properties"]
@@ -167,6 +213,14 @@ def test_page_tells_of_every_alert() -> None:
         files = [file.name for file in (PROJECT / "include/kql").glob("*.kql") if query.startswith(file.read_text())]
         found[properties["displayName"], hours, properties["severity"]] = files
     assert rows == found
+
+
+def test_every_alert_has_its_answer() -> None:
+    """Another page says of each alert what to do."""
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", ALERTS_PAGE, re.MULTILINE)
+    alerts = [each for each in deployed(watchActivity=True).resources if each.type.endswith("/scheduledQueryRules")]
+    titles = {each.body["properties"]["displayName"] for each in alerts}  # type: ignore[index]
+    assert titles == set(rows) - {"alert"}
 
 
 def test_page_names_what_exists() -> None:

@@ -1,6 +1,6 @@
 """Checks a Bicep file with its parameters.
 
-python -m tests.bicep <main.bicep> <parameters.json> [name=value ...] [--queries <folder>]
+python -m tests.bicep <main.bicep> [parameters.json] [name=value ...] [--queries <folder>]
 """
 
 from __future__ import annotations
@@ -13,13 +13,6 @@ from tests.bicep.check import findings
 from tests.bicep.queries import write_queries
 
 
-def _given(argument: str) -> tuple[str, str]:
-    name, equals, value = argument.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{argument!r} is not of the form name=value")
-    return name, value
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Check what the command line names, and print what is wrong.
 
@@ -28,12 +21,17 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m tests.bicep", description="Checks a Bicep file.")
     parser.add_argument("main", type=Path, help="the Bicep file")
-    parser.add_argument("parameters", type=Path, help="its parameter file")
-    parser.add_argument("given", type=_given, nargs="*", metavar="name=value", help="a further parameter")
+    parser.add_argument(
+        "parameters", nargs="*", metavar="parameters.json|name=value", help="its parameter file, and further parameters"
+    )
     parser.add_argument("--queries", type=Path, metavar="folder", help="write every query into a file there")
     asked = parser.parse_args(arguments)
+    files = [Path(each) for each in asked.parameters if "=" not in each]
+    if len(files) > 1:
+        parser.error(f"one parameter file at most, and others as name=value; not {', '.join(map(str, files))}")
 
-    deployment, wrong = findings(asked.main, asked.parameters, dict(asked.given))
+    given = dict(each.split("=", 1) for each in asked.parameters if "=" in each)
+    deployment, wrong = findings(asked.main, files[0] if files else None, given)
     for each in wrong:
         print(each, file=sys.stderr)  # noqa: T201 - this is a command
     if not deployment or wrong:

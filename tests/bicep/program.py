@@ -162,6 +162,8 @@ class _Names:
             yield from self._module(declared)
         if isinstance(declared, Output):
             yield from self._secrets(declared)
+        if isinstance(declared, Var | Output):
+            yield from _loops_within(declared.value)
         if isinstance(declared, Param) and declared.default:
             yield from self._default(declared.default)
         for value in _values(declared):
@@ -248,6 +250,13 @@ def _locals(node: Expression | Entry) -> frozenset[str]:
     if isinstance(node, Loop):
         return frozenset({node.item} | ({node.index} if node.index else set()))
     return frozenset()
+
+
+def _loops_within(value: Expression) -> Iterator[BicepError]:
+    """Find loops that are not the whole value: Bicep refuses them, but in the properties of a resource or a module."""
+    for node in walk(value):
+        if isinstance(node, Loop) and node is not value:
+            yield BicepError(node.place, "Within the value of a variable or an output, `map` stands for a loop.")
 
 
 def _call(call: Call) -> Iterator[BicepError]:

@@ -10,6 +10,7 @@ from tests.bicep import queries
 from tests.bicep.__main__ import main as command
 from tests.bicep.example import (
     GIVEN,
+    VAULT_GIVEN,
     deployed,
     parameters,
 )
@@ -60,6 +61,20 @@ def test_the_command_says_that_all_is_well(folder: Path, capsys: pytest.CaptureF
     assert capsys.readouterr() == (f"10 resources of {file} fit the SDKs' models\n", "")
     assert (folder / "queries/savedSearches-search-1.kql").read_text(encoding="utf-8") == "One_CL\n"
     assert len(list((folder / "queries").iterdir())) == 4
+
+
+def test_the_command_needs_no_parameter_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file whose parameters are all on the command line is checked without one; two are one too many."""
+    file = folder / "vault.bicep"
+    given = [f"{name}={value}" for name, value in VAULT_GIVEN.items()]
+
+    assert command([str(file), *given]) == 0
+    with pytest.raises(SystemExit):
+        command([str(file), *given, "one.json", "two.json"])
+
+    out, err = capsys.readouterr()
+    assert out.endswith(f"resources of {file} fit the SDKs' models\n")
+    assert "not one.json, two.json" in err
 
 
 def test_the_command_says_what_is_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

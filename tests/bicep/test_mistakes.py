@@ -24,6 +24,12 @@ MISTAKES: Final = [
     ("main", "var prefix = 'rg'", "var prefix = 'rg' var more = 1", "The end of the line is expected"),
     ("main", "var prefix = 'rg'", "var prefix = prefix", "prefix depends on itself"),
     ("main", "var prefix = 'rg'", "var location = 'rg'", "location is declared twice"),
+    (
+        "main",
+        "var prefix = 'rg'",
+        "var all = { each: [for each in emails: each] }\nvar prefix = 'rg'",
+        "`map` stands for a loop",
+    ),
     ("main", "@maxValue(3)", "@maximum(3)", "@maximum is not supported"),
     ("main", "@maxValue(3)", "@maxLength(3)", "@maxLength is not for this"),
     ("main", "@maxValue(3)", "@maxValue()", "@maxValue has 1 arguments"),

@@ -3,6 +3,7 @@
 param location string
 param workspaceId string
 param emails array
+param watchActivity bool
 
 // Only keys that open something, and only in the week after they have crossed the line: an account that always has old
 // keys would fire once, and never again.
@@ -78,6 +79,17 @@ var alerts = [
     dimensions: []
   }
 ]
+// Only where Azure's subscriptions are read at all: elsewhere there never is a report, and it would fire for ever.
+var ofActivity = watchActivity ? [
+  {
+    name: 'keywatch-no-azure-activity'
+    title: 'No report of Azure has come for 26 hours'
+    severity: 2
+    every: 'PT1H'
+    query: loadTextContent('../../kql/no_azure_activity_for_26_hours.kql')
+    dimensions: []
+  }
+] : []
 
 resource recipients 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: 'keywatch'
@@ -93,7 +105,7 @@ resource recipients 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-resource alert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for each in alerts: {
+resource alert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for each in concat(alerts, ofActivity): {
   name: each.name
   location: location
   kind: 'LogAlert'

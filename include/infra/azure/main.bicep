@@ -41,6 +41,9 @@ param applicationName string
 @description('Who is told of an alert.')
 param alertEmails array
 
+@description('Whether azure_activity_report runs every day, so that its absence is to be told of.')
+param watchActivity bool
+
 @description('A secret in the vault that holds the shared key of a workspace whose classic tables are to be filled too; none if empty.')
 param workspaceKeySecretName string
 
@@ -122,6 +125,7 @@ module alerts 'alerts.bicep' = {
     location: location
     workspaceId: workspace.outputs.id
     emails: alertEmails
+    watchActivity: watchActivity
   }
 }
 

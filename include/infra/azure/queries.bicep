@@ -39,6 +39,22 @@ var functions = [
     name: 'AccessKeyDeactivations'
     query: loadTextContent('../../kql/functions/AccessKeyDeactivations.kql')
   }
+  {
+    name: 'AzureActivity'
+    query: loadTextContent('../../kql/functions/AzureActivity.kql')
+  }
+  {
+    name: 'AzureVirtualMachines'
+    query: loadTextContent('../../kql/functions/AzureVirtualMachines.kql')
+  }
+  {
+    name: 'AzureSubscriptionAudit'
+    query: loadTextContent('../../kql/functions/AzureSubscriptionAudit.kql')
+  }
+  {
+    name: 'CurrentVirtualMachines'
+    query: loadTextContent('../../kql/functions/CurrentVirtualMachines.kql')
+  }
 ]
 
 var queries = [
@@ -56,6 +72,41 @@ var queries = [
     name: 'accounts_not_read'
     title: 'Accounts not read'
     query: loadTextContent('../../kql/accounts_not_read.kql')
+  }
+  {
+    name: 'activity_by_caller'
+    title: 'Activity by caller'
+    query: loadTextContent('../../kql/activity_by_caller.kql')
+  }
+  {
+    name: 'activity_by_day'
+    title: 'Activity by day'
+    query: loadTextContent('../../kql/activity_by_day.kql')
+  }
+  {
+    name: 'activity_by_operation'
+    title: 'Activity by operation'
+    query: loadTextContent('../../kql/activity_by_operation.kql')
+  }
+  {
+    name: 'activity_failed'
+    title: 'Failed operations'
+    query: loadTextContent('../../kql/activity_failed.kql')
+  }
+  {
+    name: 'activity_late'
+    title: 'Late events'
+    query: loadTextContent('../../kql/activity_late.kql')
+  }
+  {
+    name: 'activity_of_key_vaults'
+    title: 'Activity of key vaults'
+    query: loadTextContent('../../kql/activity_of_key_vaults.kql')
+  }
+  {
+    name: 'activity_of_role_assignments'
+    title: 'Role assignments'
+    query: loadTextContent('../../kql/activity_of_role_assignments.kql')
   }
   {
     name: 'deactivations'
@@ -153,6 +204,11 @@ var queries = [
     query: loadTextContent('../../kql/keys_without_owner.kql')
   }
   {
+    name: 'no_azure_activity_for_26_hours'
+    title: 'No Azure activity for 26 hours'
+    query: loadTextContent('../../kql/no_azure_activity_for_26_hours.kql')
+  }
+  {
     name: 'no_report_for_26_hours'
     title: 'No report for 26 hours'
     query: loadTextContent('../../kql/no_report_for_26_hours.kql')
@@ -163,9 +219,34 @@ var queries = [
     query: loadTextContent('../../kql/runs.kql')
   }
   {
+    name: 'subscriptions_not_read'
+    title: 'Subscriptions not read'
+    query: loadTextContent('../../kql/subscriptions_not_read.kql')
+  }
+  {
     name: 'users_with_two_active_keys'
     title: 'Users with two active keys'
     query: loadTextContent('../../kql/users_with_two_active_keys.kql')
+  }
+  {
+    name: 'virtual_machines'
+    title: 'Virtual machines'
+    query: loadTextContent('../../kql/virtual_machines.kql')
+  }
+  {
+    name: 'virtual_machines_by_region'
+    title: 'Virtual machines by region'
+    query: loadTextContent('../../kql/virtual_machines_by_region.kql')
+  }
+  {
+    name: 'virtual_machines_by_size'
+    title: 'Virtual machines by size'
+    query: loadTextContent('../../kql/virtual_machines_by_size.kql')
+  }
+  {
+    name: 'virtual_machines_new_and_gone'
+    title: 'Virtual machines new and gone'
+    query: loadTextContent('../../kql/virtual_machines_new_and_gone.kql')
   }
 ]
 

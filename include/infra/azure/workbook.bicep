@@ -1,4 +1,4 @@
-// The workbook: the views of the page, each drawn from its query.
+// The workbook: a tab with the views of the page, and one of Azure's subscriptions; each view is drawn from its query.
 
 param location string
 param workspaceId string
@@ -49,7 +49,7 @@ var nobody = {
   noDataMessageStyle: 3
 }
 
-var views = [
+var ofKeys = [
   {
     title: 'Keys at a glance'
     width: '100'
@@ -196,38 +196,163 @@ var views = [
   }
 ]
 
-var queries = [for view in views: {
-  type: 3
-  name: view.title
-  customWidth: view.width
-  content: union(view.content, {
-    version: 'KqlItem/1.0'
-    title: view.title
-    query: view.query
-    queryType: 0
-    resourceType: workspaceType
-    crossComponentResources: [
-      workspaceId
-    ]
-    timeContextFromParameter: 'TimeRange'
-    timeContext: {
-      durationMs: ninetyDays
-    }
-  })
-}]
+var ofAzure = [
+  {
+    title: 'Subscriptions that were not read, or not in whole'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/subscriptions_not_read.kql')
+  }
+  {
+    title: 'Events by day'
+    width: '100'
+    content: chart
+    query: loadTextContent('../../kql/activity_by_day.kql')
+  }
+  {
+    title: 'Events by caller'
+    width: '50'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/activity_by_caller.kql')
+  }
+  {
+    title: 'Events by operation'
+    width: '50'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/activity_by_operation.kql')
+  }
+  {
+    title: 'Roles that were given and taken away'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/activity_of_role_assignments.kql')
+  }
+  {
+    title: 'What was done to key vaults'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/activity_of_key_vaults.kql')
+  }
+  {
+    title: 'Operations that failed'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/activity_failed.kql')
+  }
+  {
+    title: 'Virtual machines by size'
+    width: '50'
+    content: chart
+    query: loadTextContent('../../kql/virtual_machines_by_size.kql')
+  }
+  {
+    title: 'Virtual machines by region'
+    width: '50'
+    content: chart
+    query: loadTextContent('../../kql/virtual_machines_by_region.kql')
+  }
+  {
+    title: 'Virtual machines that are new, and that are gone'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/virtual_machines_new_and_gone.kql')
+  }
+  {
+    title: 'Virtual machines'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/virtual_machines.kql')
+  }
+  {
+    title: 'Events that came an hour or more after they had happened'
+    width: '100'
+    content: union(list, nobody)
+    query: loadTextContent('../../kql/activity_late.kql')
+  }
+]
 
-var introduction = {
-  type: 1
-  name: 'Introduction'
-  content: {
-    json: '''
+// What is on a tab that is not chosen asks nothing.
+var tabs = [
+  {
+    id: 'keys'
+    title: 'Access keys'
+    views: ofKeys
+    introduction: '''
 # Access keys
 
 Every IAM access key of the organisation, as Keywatch's newest runs found it. Ages are counted to the newest run. The keys of
 an account that was not read stay as they were last seen. The time range is how far back is looked: a key that was not seen
 within it is not shown.'''
   }
+  {
+    id: 'azure'
+    title: 'Azure'
+    views: ofAzure
+    introduction: '''
+# Azure
+
+What was done in Azure's subscriptions, and which virtual machines are there, as DAG `azure_activity_report` found it. The
+time range is how far back is looked: an event that was not read within it is not shown, whenever it happened.'''
+  }
+]
+
+var choice = {
+  type: 11
+  name: 'Tabs'
+  content: {
+    version: 'LinkItem/1.0'
+    style: 'tabs'
+    links: map(tabs, tab => {
+      id: guid(workspaceId, tab.id)
+      cellValue: 'Tab'
+      linkTarget: 'parameter'
+      linkLabel: tab.title
+      subTarget: tab.id
+      style: 'link'
+    })
+  }
 }
+
+var groups = map(tabs, tab => {
+  type: 12
+  name: tab.title
+  conditionalVisibility: {
+    parameterName: 'Tab'
+    comparison: 'isEqualTo'
+    value: tab.id
+  }
+  content: {
+    version: 'NotebookGroup/1.0'
+    groupType: 'editable'
+    items: concat([
+      {
+        type: 1
+        name: '${tab.title}, introduction'
+        content: {
+          json: tab.introduction
+        }
+      }
+    ], map(tab.views, view => {
+      type: 3
+      name: view.title
+      customWidth: view.width
+      content: union(view.content, {
+        version: 'KqlItem/1.0'
+        title: view.title
+        query: view.query
+        queryType: 0
+        resourceType: workspaceType
+        crossComponentResources: [
+          workspaceId
+        ]
+        timeContextFromParameter: 'TimeRange'
+        timeContext: {
+          durationMs: ninetyDays
+        }
+      })
+    }))
+  }
+})
 
 var timeRange = {
   type: 9
@@ -279,9 +404,9 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
     serializedData: string({
       version: 'Notebook/1.0'
       items: concat([
-        introduction
         timeRange
-      ], queries)
+        choice
+      ], groups)
       fallbackResourceIds: [
         workspaceId
       ]

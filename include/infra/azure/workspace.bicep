@@ -14,6 +14,9 @@ var tables = [
   loadJsonContent('../tables/AWS_Access_Key_Finding_CL.json')
   loadJsonContent('../tables/AWS_Access_Key_Deactivation_CL.json')
   loadJsonContent('../tables/Azure_Certificate_CL.json')
+  loadJsonContent('../tables/Azure_Activity_CL.json')
+  loadJsonContent('../tables/Azure_Virtual_Machine_CL.json')
+  loadJsonContent('../tables/Azure_Subscription_Audit_CL.json')
 ]
 
 // What a migrated table has beside ours stays: Azure deletes the columns that are left out.
