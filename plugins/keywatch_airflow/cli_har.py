@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from keywatch_airflow.quiet import quiet
+
 if TYPE_CHECKING:
     from keywatch.trace import HostTraffic
 
@@ -35,8 +37,6 @@ def add_har(commands: Any) -> None:  # noqa: ANN401 - argparse names no type for
 
 def run_merge(arguments: Any) -> int:  # noqa: ANN401 - argparse's namespace
     """Join the traces of a run, and print what they amount to."""
-    from keywatch_airflow.cli import quiet
-
     out = arguments.output or Path(f"{_readable(arguments.dag_id)}-{_readable(arguments.run_id)}.har")
     if out.exists():
         _say(f"keywatch har merge: {out} is there already; name a new file", sys.stderr)

@@ -54,6 +54,7 @@ def params(
         accounts_at_once=2,
         in_flight=2,
         batch_size=1,
+        trace=False,
     )
 
 

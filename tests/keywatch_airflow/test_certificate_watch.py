@@ -30,7 +30,7 @@ def params(cloud: LocalCloud, connect: Connect, monkeypatch: pytest.MonkeyPatch,
     for conn_id, connection in connections(cloud).items():
         connect(conn_id, connection)
     return WatchParams(
-        certificate_conn_ids=WATCHED, destination_conn_id="azure_logs_ingestion_default", threshold_days=30
+        certificate_conn_ids=WATCHED, destination_conn_id="azure_logs_ingestion_default", threshold_days=30, trace=False
     )
 
 

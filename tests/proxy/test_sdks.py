@@ -65,7 +65,7 @@ def test_without_its_authority_the_error_names_issuer_and_remedy(ask: Ask, askin
         ask(asking)
 
     said = str(caught.value)
-    assert "O=mitmproxy,CN=mitmproxy" in said
+    assert "issued by O=mitmproxy,CN=mitmproxy" in said
     assert "extra_ca_bundle" in said
     assert mitm.exchanges() == []
     assert calls(asking.cloud) == Counter()

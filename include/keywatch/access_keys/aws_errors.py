@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -38,6 +39,9 @@ from keywatch.errors import (
     TlsError,
     UnreachableError,
 )
+from keywatch.transport.knobs import OF_AN_AWS_CONNECTION
+from keywatch.transport.presented import presented_to
+from keywatch.transport.untrusted import is_untrusted, untrusted
 
 log = logging.getLogger(__name__)
 
@@ -147,16 +151,21 @@ def _without_answer(error: BotoCoreError, account_id: str, action: str) -> Keywa
     if isinstance(error, NOT_USABLE):
         return ConfigurationError(f"AWS cannot be asked for {action}: {text}. Correct the aws connection of the run.")
     if isinstance(error, SSLError):
-        return TlsError(
-            f"The TLS certificate met on the way to AWS for {action} is not trusted: {text}. If a proxy inspects "
-            "TLS here, give its certificate authority as `verify` in the aws connection's extras."
-        )
+        return _untrusted(error, action, text)
     if isinstance(error, (ConnectionError, HTTPClientError)):
         return UnreachableError(
             f"AWS cannot be reached for {action}: {text}. Check the network, and `config_kwargs.proxies` in the aws "
             "connection's extras."
         )
     return AwsServiceError(f"{action} in AWS account {account_id} failed: {text}.")
+
+
+def _untrusted(error: SSLError, action: str, text: str) -> TlsError | UnreachableError:
+    """Say whose certificate was presented in the place of AWS's, and what to add where."""
+    if not is_untrusted(error):
+        return UnreachableError(f"TLS could not be spoken with AWS for {action}: {text}. Check the network.")
+    host = urlsplit(str(error.kwargs["endpoint_url"])).hostname or "AWS"
+    return untrusted(host, error.kwargs["error"], presented_to(error), OF_AN_AWS_CONNECTION)
 
 
 def _answered(error: ClientError, account_id: str, action: str) -> KeywatchError:

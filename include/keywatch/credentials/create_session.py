@@ -33,7 +33,8 @@ from keywatch.errors import (
     ThrottledError,
 )
 from keywatch.transport.foreign_text import printable
-from keywatch.transport.http import OF_AN_AWS_CONNECTION, network_error
+from keywatch.transport.http import network_error
+from keywatch.transport.knobs import OF_AN_AWS_CONNECTION
 from keywatch.transport.retry import retry_after_seconds
 
 SERVICE: Final = "rolesanywhere"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,7 +13,10 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from keywatch.errors import ConfigurationError, TlsError, TransientError, UnreachableError
 from keywatch.transport.hosts import AllowedHosts
+from keywatch.transport.knobs import OF_A_TRANSPORT, Knobs
+from keywatch.transport.presented import presented_to, remember_way
 from keywatch.transport.settings import Transport
+from keywatch.transport.untrusted import innermost, is_untrusted, untrusted
 
 BROKEN: Final = (BrokenPipeError, ConnectionResetError, http.client.HTTPException)
 """What ends a connection that stood. Through a proxy, urllib3 calls that a ProxyError too."""
@@ -46,7 +48,11 @@ class _TransportAdapter(requests.adapters.HTTPAdapter):
         self._hosts.require(url)
         options |= {"verify": self._transport.trust, "proxies": self._transport.proxies_for(url)}
         options["timeout"] = options.get("timeout") or self._transport.timeouts
-        response = super().send(request, **options)
+        try:
+            response = super().send(request, **options)
+        except (requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
+            remember_way(error, url, self._transport)
+            raise
         if self._largest is not None:
             self._read(response, self._largest, url)
         return response
@@ -137,46 +143,23 @@ def azure_core_transport(session: requests.Session, transport: Transport) -> Req
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Knobs:
-    """Where on a connection its way to a host is set, for messages.
-
-    Attributes:
-        ca_bundle: Names the certificate authorities to trust.
-        proxy: Names the proxy.
-        no_proxy: Names the hosts reached without it, if the connection can.
-    """
-
-    ca_bundle: str = "transport.ca_bundle on the connection"
-    proxy: str = "transport.proxy on the connection"
-    no_proxy: str | None = "transport.no_proxy"
-
-    @property
-    def where_to_look(self) -> str:
-        """What to check when a host cannot be reached."""
-        return f"Check the name, and {self.proxy}{f' and {self.no_proxy}' if self.no_proxy else ''}."
-
-
-OF_A_TRANSPORT: Final = Knobs()
-OF_AN_AWS_CONNECTION: Final = Knobs(
-    ca_bundle="`verify` in the aws connection's extras",
-    proxy="`config_kwargs.proxies` in the aws connection's extras",
-    no_proxy=None,
-)
-
-
 def network_error(
     error: requests.RequestException, host: str, knobs: Knobs = OF_A_TRANSPORT
 ) -> TlsError | ConfigurationError | TransientError:
-    """Turn a failure of requests into the error that says what to do."""
-    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return TlsError(
-            f"The TLS certificate of {host} is not trusted: {_reason(error)}. If a proxy inspects TLS here, give its "
-            f"certificate authority as {knobs.ca_bundle}; if the certificate has expired, its owner must renew it."
-        )
+    """Turn a failure of requests into the error that says what to do.
+
+    A host whose certificate is not trusted is visited once more, to see whose it is.
+
+    Args:
+        error: As a session of `requests_session` raised it.
+        host: Who was asked.
+        knobs: Where the way to the host is set.
+    """
+    if isinstance(error, requests.exceptions.SSLError) and is_untrusted(error):
+        return untrusted(host, error, presented_to(error), knobs)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return UnreachableError(f"{host} did not accept a connection in time. {knobs.where_to_look}")
-    if isinstance(error, requests.exceptions.ProxyError) and not isinstance(_innermost(error), BROKEN):
+    if isinstance(error, requests.exceptions.ProxyError) and not isinstance(innermost(error), BROKEN):
         return _proxy_error(error, host, knobs)
     if isinstance(error, requests.exceptions.ReadTimeout):
         return UnreachableError(f"{host} did not answer in time. {knobs.where_to_look}", perhaps_done=True)
@@ -187,7 +170,9 @@ def network_error(
 
 def _proxy_error(
     error: requests.exceptions.ProxyError, host: str, knobs: Knobs
-) -> ConfigurationError | UnreachableError:
+) -> TlsError | ConfigurationError | UnreachableError:
+    if is_untrusted(error):
+        return untrusted(f"the proxy on the way to {host}", error, presented_to(error, by_the_proxy=True), knobs)
     reason = _reason(error)
     if "407" in reason:
         return ConfigurationError(
@@ -197,14 +182,5 @@ def _proxy_error(
     return UnreachableError(f"The proxy did not connect to {host}: {reason}. {knobs.where_to_look}")
 
 
-def _innermost(error: BaseException) -> object:
-    """Return the innermost reason, without the pool objects that wrap it."""
-    inner: Any = error.args[0] if error.args else error
-    inner = getattr(inner, "reason", inner)
-    while isinstance(inner, BaseException) and inner.args and isinstance(inner.args[-1], BaseException):
-        inner = inner.args[-1]
-    return inner
-
-
 def _reason(error: BaseException) -> str:
-    return str(_innermost(error)).strip().rstrip(".")
+    return str(innermost(error)).strip().rstrip(".")
