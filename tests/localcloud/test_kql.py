@@ -17,7 +17,7 @@ from tests.localcloud.conftest import Collector
 
 QUERIES_FOLDER = Path(__file__).resolve().parents[2] / "include" / "kql"
 
-OF_NOTHING = {"key_figures", "no_report_for_26_hours"}
+OF_NOTHING = {"key_figures", "no_report_for_26_hours", "no_azure_activity_for_26_hours"}
 """Queries that have something to say of empty tables."""
 
 COLUMNS = {
