@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from keywatch.errors import ConfigurationError
 from keywatch.transport import Transport, layered
-from keywatch_airflow.settings import configured_transport, is_lab, json_object, transport_from
+from keywatch_airflow.settings import is_lab
+from keywatch_airflow.transports import configured_transport, json_object, transport_from
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper

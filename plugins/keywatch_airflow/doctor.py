@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Final
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from keywatch.credentials.assertion import Algorithm
-from keywatch.credentials.identity import IdentityKind
-from keywatch.credentials.vault_certificate import VaultCertificate
-from keywatch.doctor.certificate import CertificateChecks, check_token
 from keywatch.doctor.clock import clock_step
 from keywatch.doctor.destination import check_streams, check_workspace, send_test_row
 from keywatch.doctor.model import Outcome, Plan, Step, passed
 from keywatch.doctor.network import network_steps
-from keywatch.doctor.place import Place, once
+from keywatch.doctor.place import Place
 from keywatch.errors import ConfigurationError
 from keywatch.log_analytics.data_collector import SUPPORT_ENDED, check_log_type, check_workspace_id
-from keywatch.log_analytics.logs_ingestion import IngestionEndpoint
 from keywatch.pipeline.tables import TABLES
-from keywatch.transport import Transport, azure_cloud
-from keywatch_airflow.hooks.connection import ConnectionHook
+from keywatch.transport import azure_cloud
+from keywatch_airflow.doctor_hooks import CertificateHook, CollectorHook, IngestionHook
 from keywatch_airflow.hooks.data_collector import EXTRA_NAMES, SECRET_NAME, DataCollectorHook
 from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 from keywatch_airflow.hooks.logs_ingestion import STREAM_NAMES, LogsIngestionHook
 from keywatch_airflow.settings import text_of, vault_of
-
-Reached = Mapping[Place, Step]
 
 
 class NoConnectionError(Exception):
@@ -80,92 +72,6 @@ def plan_of(conn_id: str, *, row: bool = True) -> Plan:
             f"Connection {conn_id!r} names another one that is not there: {error}. Create that one, or name another as "
             "certificate_conn_id."
         ) from error
-
-
-class _Once(ConnectionHook):
-    """A hook whose requests are made a single time: what is broken is to be told now, and not after back-offs."""
-
-    @cached_property
-    def transport(self) -> Transport:
-        """How the connection gets to its hosts, once.
-
-        Raises:
-            ConfigurationError: It is not usable.
-        """
-        return once(super().transport)
-
-
-class CertificateHook(_Once, KeyVaultCertificateHook):
-    """The hook of a certificate, and what its steps need to know."""
-
-    @cached_property
-    def vault(self) -> Place | None:
-        """The certificate's vault; None if it is in a file.
-
-        Raises:
-            ConfigurationError: The connection is not usable.
-        """
-        source = self.source
-        return Place.of(source.vault.url, self.transport) if isinstance(source, VaultCertificate) else None
-
-    @cached_property
-    def entra(self) -> Place:
-        """The host that gives tokens.
-
-        Raises:
-            ConfigurationError: The connection is not usable.
-        """
-        return Place.of(self.cloud.authority_host, self.transport)
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """The hosts that must be reached to find the certificate and to sign with it.
-
-        Raises:
-            ConfigurationError: The connection is not usable.
-        """
-        by_entra = text_of(self.extra, "vault_identity") == IdentityKind.WORKLOAD
-        vault = (self.vault,) if self.vault else ()
-        return (*vault, self.entra) if vault and by_entra else vault
-
-    def signature_steps(self, checks: CertificateChecks, reached: Reached) -> tuple[Step, Step]:
-        """Make the steps that find the certificate and sign with it."""
-        return checks.steps("vault" if self.vault else "file", tuple(reached[place] for place in self.places))
-
-    def token_steps(self, reached: Reached, scope: str, algorithm: Algorithm = "PS256") -> tuple[Step, ...]:
-        """Make the steps from the clock to a token."""
-        checks = CertificateChecks(self.source, algorithm)
-        clock = clock_step(self.entra, reached[self.entra])
-        steps = self.signature_steps(checks, reached)
-        token = Step(
-            "token",
-            f"application {self.application.client_id}",
-            partial(check_token, self.credential, checks, scope),
-            (reached[self.entra], clock, steps[-1]),
-        )
-        return (clock, *steps, token)
-
-
-class IngestionHook(_Once, LogsIngestionHook):
-    """The hook of a data collection rule, with the certificate that signs for its tokens."""
-
-    @cached_property
-    def certificate(self) -> CertificateHook:
-        """The certificate connection."""
-        return CertificateHook(text_of(self.extra, "certificate_conn_id"))
-
-    @cached_property
-    def endpoint(self) -> IngestionEndpoint:
-        """The rule, with that certificate's tokens.
-
-        Raises:
-            KeywatchError: Either connection is not usable.
-        """
-        return replace(super().endpoint, credential=self.certificate.credential)
-
-
-class CollectorHook(_Once, DataCollectorHook):
-    """The hook of a workspace."""
 
 
 def _of_certificate(conn_id: str, row: bool) -> Plan:  # noqa: FBT001 - one of several of a kind

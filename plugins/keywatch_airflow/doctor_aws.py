@@ -21,7 +21,7 @@ from keywatch.transport.knobs import OF_AN_AWS_CONNECTION
 from keywatch_airflow.aws import DEFAULT_REGION, AwsAccounts
 from keywatch_airflow.aws_connection import roles_anywhere_of, uses_certificate
 from keywatch_airflow.aws_transport import transport_of_aws
-from keywatch_airflow.doctor import CertificateHook
+from keywatch_airflow.doctor_hooks import CertificateHook
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.configuration import conf
 
 from keywatch.errors import ConfigurationError
-from keywatch.transport import AzureCloud, Transport, layered
+from keywatch.transport import AzureCloud, Transport
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
@@ -56,57 +55,6 @@ def is_lab(extra: Mapping[str, Any], conn_id: str) -> bool:
             "laboratory, set [keywatch] allow_lab = True."
         )
     return True
-
-
-def transport_of(extra: Mapping[str, Any], *, lab: bool) -> Transport:
-    """Read how a connection gets to its hosts: by its own `transport` and, in what that leaves open, by [keywatch].
-
-    Raises:
-        ConfigurationError: Either is not usable.
-    """
-    own = json_object(extra.get("transport"), "transport on the connection")
-    return transport_from(layered(own, configured_transport()), lab=lab)
-
-
-def transport_from(values: Mapping[str, Any], *, lab: bool) -> Transport:
-    """Make a transport; where it wants its requests written down, the running task begins to.
-
-    Raises:
-        ConfigurationError: It is not usable.
-    """
-    transport = Transport.from_mapping(values, lab=lab)
-    if transport.trace:
-        from keywatch_airflow.tracing import trace_this_task
-
-        trace_this_task()
-    return transport
-
-
-def configured_transport() -> Mapping[str, Any]:
-    """Return the transport of all connections, in what they leave open themselves.
-
-    Raises:
-        ConfigurationError: It is no JSON object.
-    """
-    return json_object(conf.get(SECTION, "transport", fallback=""), "[keywatch] transport")
-
-
-def json_object(value: object, name: str) -> Mapping[str, Any]:
-    """Read an object that may be written as JSON; nothing is an empty one.
-
-    Raises:
-        ConfigurationError: It is something else.
-    """
-    if isinstance(value, str) and value.strip():
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise ConfigurationError(f"{name} is not JSON: {error}. Correct it.") from error
-    if not value:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{name} is not a JSON object. Correct it.")
-    return value
 
 
 def extra_of(connection: Connection, form: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 
 from keywatch.errors import ConfigurationError
 from keywatch.transport import Transport
-from keywatch_airflow.settings import is_lab, staging, staging_retention, transport_of
+from keywatch_airflow.settings import is_lab, staging, staging_retention
+from keywatch_airflow.transports import transport_of
 
 
 @pytest.mark.usefixtures("allow_lab")

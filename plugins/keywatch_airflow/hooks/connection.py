@@ -10,7 +10,8 @@ from airflow.sdk import BaseHook
 
 from keywatch.errors import ConfigurationError
 from keywatch.transport import Transport
-from keywatch_airflow.settings import extra_of, is_lab, transport_of
+from keywatch_airflow.settings import extra_of, is_lab
+from keywatch_airflow.transports import transport_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
