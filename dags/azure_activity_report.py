@@ -15,8 +15,9 @@ fails the run if anything is missing.
 `Microsoft.Resources/subscriptions/read`, `Microsoft.Insights/eventtypes/values/Read` and
 `Microsoft.Compute/virtualMachines/read` (`docs/azure-setup.md`), and a destination connection; press *Test* on both.
 
-**Earlier days.** `airflow backfill create --dag-id azure_activity_report --from-date 2026-01-01 --to-date 2026-01-07`
-reads the activity log of each day, up to 90 days back. A run that is triggered by hand takes its window from the form.
+**Earlier days.** `airflow backfill create --dag-id azure_activity_report --from-date 2026-01-01 --to-date 2026-01-08`
+reads the activity log of the first to the seventh, up to 90 days back: it names the day after the last. A run that is
+triggered by hand takes its window from the form.
 
 **When it fails**
 - `verdict` is red: its log names every subscription that was not read, with the reason. Everything else is delivered.

@@ -29,6 +29,7 @@
     │   ├── SubscriptionUnusableError    there is no such subscription, or nobody may use it
     │   ├── ActivityWindowError          the activity log cannot be asked for a window
     │   ├── PagingError                  a list of Azure's names a page that has been read as the next one
+    │   ├── TraceUnreadableError         a trace is damaged, or not one
     │   ├── StagingGoneError             a staged file is no longer there
     │   ├── StagingDamagedError          a staged file is not what was written
     │   ├── SupersededError              another attempt does the same, and this one has stopped
@@ -240,6 +241,10 @@ class ActivityWindowError(PermanentError):
 
 class PagingError(PermanentError):
     """A list of Azure's goes round in circles: a page names one that has been read as the next."""
+
+
+class TraceUnreadableError(PermanentError):
+    """A trace file is damaged, or not one that Keywatch has written."""
 
 
 class StagingGoneError(PermanentError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
@@ -26,7 +25,7 @@ from keywatch.pipeline.transform import transform_batch
 from keywatch_airflow.destinations import check_destinations, get_destinations
 from keywatch_airflow.mapped import results_of
 from keywatch_airflow.policy import owners_of_accounts
-from keywatch_airflow.report_params import ReportParams
+from keywatch_airflow.report_params import ReportParams, check_names
 from keywatch_airflow.report_store import report_store_url, report_writer
 from keywatch_airflow.settings import staging, staging_retention
 
@@ -130,11 +129,7 @@ def event_extra(published: Published) -> dict[str, Any]:
 
 def _check(params: ReportParams) -> None:
     """Refuse parameters that would be noticed only when everything has been read, or never."""
-    known = list(ReportParams.__annotations__)
-    for name in params:
-        if name not in known:
-            guess = "".join(f" Did you mean `{each}`?" for each in get_close_matches(name, known, 1))
-            raise ConfigurationError(f"The run has no parameter `{name}`.{guess} It takes: {', '.join(known)}.")
+    check_names(params, ReportParams.__annotations__)
     report_store_url()
     for each in params["exclude"] or []:
         Account(each)

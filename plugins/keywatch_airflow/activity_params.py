@@ -62,6 +62,13 @@ def _form() -> dict[str, Param]:
         **_window(),
         **_which_events(),
         **destination_params(),
+        "destination_conn_id": Param(
+            "azure_logs_ingestion_default",
+            type="string",
+            minLength=1,
+            title="Destination connection",
+            description="Where the rows go: of type Azure Log Analytics (Logs Ingestion) or (Data Collector).",
+        ),
         **delivery_params(),
         **trace_param(),
     }

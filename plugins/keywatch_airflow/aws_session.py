@@ -106,7 +106,8 @@ class SessionFactory(BaseSessionFactory):
         """Let every client of a session go the connection's way, those too that Airflow makes without saying it.
 
         Of a certificate's sessions, endpoints of the environment or of AWS's configuration file have no say: they could
-        lead them out of AWS. botocore knows no exceptions from a proxy, so that `no_proxy` decides for AWS as a whole.
+        lead them out of AWS. botocore knows no exceptions from a proxy, so that `no_proxy` decides once, by the
+        connection's endpoint or for AWS as a whole.
         """
         bundle, config = self.conn.verify, self.config
         if self.certificate_sessions is not None:
@@ -114,11 +115,9 @@ class SessionFactory(BaseSessionFactory):
         elif not says_the_way(self.conn):
             return
         if says_the_way(self.conn):
-            way = transport_of_aws(self.conn, config).resolve()
-            bundle = way.ca_bundle
-            config = (
-                botocore_config(way, ANYWHERE_IN_AWS).merge(config) if config else botocore_config(way, ANYWHERE_IN_AWS)
-            )
+            way = transport_of_aws(self.conn, config, of_stock=self.certificate_sessions is None).resolve()
+            ours = botocore_config(way, self.conn.endpoint_url or ANYWHERE_IN_AWS)
+            bundle, config = way.ca_bundle, ours.merge(config) if config else ours
         if isinstance(bundle, str):
             session.set_config_variable("ca_bundle", bundle)
         if config is not None:

@@ -17,18 +17,34 @@ if TYPE_CHECKING:
 
 TRANSPORT: Final = "transport"
 TIMEOUTS: Final = ("connect_timeout", "read_timeout")
+WAY: Final = ("ca_bundle", "extra_ca_bundle", "proxy", "no_proxy", "verify", *TIMEOUTS)
+"""What changes the way of a session; the other fields are about requests of Keywatch's own."""
+
+IN_STOCK_WORDS: Final = {
+    "ca_bundle": "verify",
+    "extra_ca_bundle": "verify",
+    "verify": "verify",
+    "proxy": "config_kwargs.proxies",
+    "connect_timeout": "config_kwargs.connect_timeout",
+    "read_timeout": "config_kwargs.read_timeout",
+}
 
 
 def says_the_way(connection: AwsConnectionWrapper) -> bool:
     """Tell whether the way to AWS is written where botocore does not look: in `transport`, here or in [keywatch].
 
     Raises:
-        ConfigurationError: [keywatch] transport is not usable.
+        ConfigurationError: Either is no JSON object.
     """
-    return bool(connection) and bool(connection.extra_config.get(TRANSPORT) or configured_transport())
+    if not connection:
+        return False
+    said = layered(_own(connection), configured_transport())
+    return any(name in said for name in WAY)
 
 
-def transport_of_aws(connection: AwsConnectionWrapper, config: Config | None = None) -> Transport:
+def transport_of_aws(
+    connection: AwsConnectionWrapper, config: Config | None = None, *, of_stock: bool = False
+) -> Transport:
     """Read the way to AWS of a connection: its own, then that of [keywatch], then that of the environment.
 
     Its own is extra `transport` or, as stock connections have it, `verify` and `config_kwargs`. Of the environment,
@@ -37,25 +53,26 @@ def transport_of_aws(connection: AwsConnectionWrapper, config: Config | None = N
     Args:
         connection: The connection.
         config: What Airflow makes of its `config_kwargs`; None if it has none.
+        of_stock: Whether it is for somebody else's operators, whose `verify: false` is no business of ours.
 
     Raises:
         ConfigurationError: It is not usable. Outside a laboratory: verification is switched off, or a proxy is to read
             the requests.
     """
-    lab = is_lab(connection.extra_config, str(connection.conn_id))
-    own = json_object(connection.extra_config.get(TRANSPORT), f"{TRANSPORT} in the aws connection's extras")
-    stock = _stock(connection.verify, config, lab=lab)
-    if own and (twice := [name for name in ("verify", "config_kwargs.proxies") if _says(stock, name)]):
+    lab = is_lab(connection.extra_config, str(connection.conn_id)) or of_stock
+    own, stock = _own(connection), _stock(connection.verify, config, lab=lab)
+    said = {IN_STOCK_WORDS[name] for name in own if name in IN_STOCK_WORDS}
+    if twice := sorted(said & {IN_STOCK_WORDS[name] for name in stock}):
         raise ConfigurationError(
             f"The aws connection says the way to AWS twice, in `{TRANSPORT}` and in `{'` and `'.join(twice)}`. Keep "
-            f"`{TRANSPORT}`."
+            "one."
         )
     environment = {"ca_bundle": os.environ.get("AWS_CA_BUNDLE") or None}
     return transport_from(layered(own, stock, configured_transport(), environment), lab=lab)
 
 
-def _says(stock: Mapping[str, Any], name: str) -> bool:
-    return ("ca_bundle" in stock or "verify" in stock) if name == "verify" else "proxy" in stock
+def _own(connection: AwsConnectionWrapper) -> Mapping[str, Any]:
+    return json_object(connection.extra_config.get(TRANSPORT), f"{TRANSPORT} in the aws connection's extras")
 
 
 def _stock(verify: object, config: Config | None, *, lab: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from keywatch.azure_resources.activity_log import Condition, FilterBy, check_selectable
@@ -16,7 +17,7 @@ from keywatch.errors import ActivityWindowError, ConfigurationError
 from keywatch.log_analytics.destination import Destination
 from keywatch.pipeline.azure.audit import NO_SNAPSHOT
 from keywatch.pipeline.azure.load import load_dataset
-from keywatch.pipeline.azure.manifests import LoadedDataset, PublishedActivity, ReadDataset, SubscriptionRef
+from keywatch.pipeline.azure.manifests import LoadedDataset, PublishedActivity, ReadDataset, SubscriptionRef, window_of
 from keywatch.pipeline.azure.publish import publish_activity
 from keywatch.pipeline.azure.read import read_activity as read_events
 from keywatch.pipeline.azure.read import read_virtual_machines as read_machines
@@ -27,6 +28,7 @@ from keywatch_airflow.activity_params import ActivityParams
 from keywatch_airflow.destinations import check_destinations, get_destinations
 from keywatch_airflow.hooks.key_vault_certificate import KeyVaultCertificateHook
 from keywatch_airflow.mapped import results_of
+from keywatch_airflow.report_params import check_names
 from keywatch_airflow.settings import staging, staging_retention
 
 if TYPE_CHECKING:
@@ -45,13 +47,22 @@ def list_subscriptions(params: ActivityParams, run_id: str, interval: Interval) 
         NoSubscriptionsError: There is no subscription to read.
         KeywatchError: Resource Manager cannot be asked.
     """
+    check_names(params, ActivityParams.__annotations__)
     check_destinations(params["destination_conn_id"], params["copy_conn_id"])
-    _condition(params)
+    condition = _condition(params)
     check_selectable(params["columns"] or ())
     now = datetime.now(UTC)
     window = window_of_run(params["window_start"], params["window_end"], interval, now)
     visible = visible_subscriptions(_manager(params))
-    return select_subscriptions(visible, params["subscriptions"] or [], window, _run(run_id), now)
+    chosen = select_subscriptions(
+        visible, params["subscriptions"] or [], window, _run(run_id), now, condition=condition
+    )
+    if len(chosen) > (most := conf.getint("core", "max_map_length")):
+        raise ConfigurationError(
+            f"There are {len(chosen)} subscriptions, and Airflow maps {most} tasks at most. Raise [core] "
+            "max_map_length, or let several copies of the DAG read some `subscriptions` each."
+        )
+    return chosen
 
 
 def window_of_run(start: str | None, end: str | None, interval: Interval, now: datetime) -> Window:
@@ -71,9 +82,9 @@ def window_of_run(start: str | None, end: str | None, interval: Interval, now: d
     if end:
         raise ActivityWindowError("`window_end` is set without `window_start`. Give both, or neither.")
     if interval[0] is not None and interval[1] is not None and interval[0] < interval[1]:
-        return Window.of_run(interval[0], interval[1]).with_overlap()
+        return Window.of_run(interval[0], interval[1]).with_overlap(now)
     midnight = datetime.combine((now - DELAY).date(), time(), UTC)
-    return Window(midnight - timedelta(days=1), midnight).with_overlap()
+    return Window(midnight - timedelta(days=1), midnight).with_overlap(now)
 
 
 def read_activity(subscription: SubscriptionRef, params: ActivityParams, run_id: str) -> ReadDataset:
@@ -98,18 +109,18 @@ def take_snapshot(subscriptions: list[SubscriptionRef]) -> list[SubscriptionRef]
     Raises:
         AirflowSkipException: The run's window does not end today, and machines can be seen only as they are now.
     """
-    today = [each for each in subscriptions if each["reads_machines"]]
-    if not today:
-        raise AirflowSkipException(f"No snapshot of virtual machines: {NO_SNAPSHOT}.")
-    return today
+    _check_snapshot(subscriptions[0])
+    return subscriptions
 
 
 def read_virtual_machines(subscription: SubscriptionRef, params: ActivityParams, run_id: str) -> ReadDataset:
     """Stage the virtual machines of a subscription.
 
     Raises:
+        AirflowSkipException: As `take_snapshot`: the step may have been cleared on another day.
         KeywatchError: As `keywatch.pipeline.azure.read.read_virtual_machines`.
     """
+    _check_snapshot(subscription)
     return read_machines(_manager(params), subscription, _run(run_id), datetime.now(UTC))
 
 
@@ -153,6 +164,11 @@ def publish(
 def event_extra(published: PublishedActivity) -> dict[str, Any]:
     """Return what the asset event of a run tells those who wait for it."""
     return {name: value for name, value in published.items() if name not in ("problems", "more_problems")}
+
+
+def _check_snapshot(subscription: SubscriptionRef) -> None:
+    if not (subscription["reads_machines"] and window_of(subscription).ends_on(datetime.now(UTC))):
+        raise AirflowSkipException(f"No snapshot of virtual machines: {NO_SNAPSHOT}.")
 
 
 def _moment(name: str, text: str) -> datetime:

@@ -66,7 +66,7 @@ def _merge(dag_id: str, run_id: str, out: Path, stdout: IO[str], stderr: IO[str]
         count = merge_hars(files, out)
         _say(f"{len(files)} tasks, {count:,} requests, in {out}", stdout)
         _print_table(traffic([out]), stdout)
-    except KeywatchError as error:
+    except (KeywatchError, OSError) as error:
         _say(f"keywatch har merge: {error}", stderr)
         return NOTHING
     return OK

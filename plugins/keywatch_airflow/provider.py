@@ -74,8 +74,9 @@ def get_provider_info() -> dict[str, Any]:
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
-                        "example": '{{"proxy": "http://proxy.example:8080", "extra_ca_bundle": "/etc/ssl/proxy.pem"}}',
+                        "example": '{"proxy": "http://proxy.example:8080", "extra_ca_bundle": "/etc/ssl/proxy.pem"}',
                         "default": "",
+                        "sensitive": True,
                     },
                     "notifier": {
                         "description": "Who is told of what needs somebody: the class of an Airflow notifier.",

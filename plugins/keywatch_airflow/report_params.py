@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Final, Literal, TypedDict
 
 from airflow.sdk import Param
+
+from keywatch.errors import ConfigurationError
 
 ACCOUNT_IDS: Final = {"type": "string", "pattern": r"^[0-9]{12}(?!\n)$"}
 
@@ -54,6 +57,19 @@ def with_defaults(form: dict[str, Param], defaults: Mapping[str, object]) -> dic
     for name, value in defaults.items():
         form[name].value = value
     return form
+
+
+def check_names(params: Mapping[str, object], known: Iterable[str]) -> None:
+    """Refuse parameters that a run does not have: a misspelt one would be ignored otherwise.
+
+    Raises:
+        ConfigurationError: One is not known.
+    """
+    known = list(known)
+    for name in params:
+        if name not in known:
+            guess = "".join(f" Did you mean `{each}`?" for each in get_close_matches(name, known, 1))
+            raise ConfigurationError(f"The run has no parameter `{name}`.{guess} It takes: {', '.join(known)}.")
 
 
 def destination_params() -> dict[str, Param]:

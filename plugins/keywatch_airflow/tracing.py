@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.listeners import hookimpl
@@ -26,6 +27,8 @@ class TaskTrace:
     def __init__(self) -> None:
         self._task: RuntimeTaskInstanceProtocol | None = None
         self._recording: contextlib.ExitStack | None = None
+        self._is_begun = False
+        self._lock = threading.Lock()
 
     @hookimpl
     def on_task_instance_running(self, previous_state: object, task_instance: Any) -> None:  # noqa: ANN401 - Airflow's
@@ -67,13 +70,16 @@ class TaskTrace:
 
         A trace that cannot be written fails no task.
         """
-        if self._task is None or self._recording is not None:
+        with self._lock:
+            task, wanted = self._task, not self._is_begun
+            self._is_begun = True  # before the staging area is opened, which may go by a connection that is traced too
+        if task is None or not wanted:
             return
         from keywatch_airflow.trace_files import recording_of
 
         stack = contextlib.ExitStack()
         try:
-            stack.enter_context(recording_of(self._task))
+            stack.enter_context(recording_of(task))
         except KeywatchError as error:
             log.warning("This task is not traced: %s", error)
             return
@@ -82,6 +88,7 @@ class TaskTrace:
     def end(self) -> None:
         """Put what was written down where it belongs."""
         recording, self._recording, self._task = self._recording, None, None
+        self._is_begun = False
         if recording is not None:
             recording.close()
 

@@ -39,7 +39,7 @@ def backfilled(scheduled: tuple[Activity, Standalone]) -> list[dict[str, Any]]:
     """Backfill seven days, as a person does, and wait."""
     _, standalone = scheduled
     command = ["backfill", "create", "--dag-id", DAG_ID, "--max-active-runs", "1"]
-    span = ["--from-date", f"{midnight(DAYS):%Y-%m-%d}", "--to-date", f"{midnight(1):%Y-%m-%dT02:00}"]
+    span = ["--from-date", f"{midnight(DAYS):%Y-%m-%d}", "--to-date", f"{midnight():%Y-%m-%d}"]
     finished = airflow(standalone.env, *command, *span, capture_output=True)
     assert finished.returncode == 0, finished.stderr
     standalone.api("PATCH", f"/dags/{DAG_ID}", json={"is_paused": False})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
@@ -70,7 +69,10 @@ def test_subscription_that_may_not_be_read_costs_itself(activity: Activity) -> N
     _, second, _ = cloud.azure.subscription_ids
     cloud.revoke("keywatch", "Keywatch Azure Reader", f"/subscription/{second}")
 
-    finished = activity.run(subscriptions=list(cloud.azure.subscription_ids))
+    start, end = midnight(1), midnight(0)
+    finished = activity.run(
+        subscriptions=list(cloud.azure.subscription_ids), window_start=start.isoformat(), window_end=end.isoformat()
+    )
 
     said = finished.stdout + finished.stderr
     assert finished.returncode == 1
@@ -78,7 +80,7 @@ def test_subscription_that_may_not_be_read_costs_itself(activity: Activity) -> N
     statuses = {(row["SubscriptionId_s"], row["Dataset_s"]): row["Status_s"] for row in activity.rows(AUDIT)}
     assert {status for (one, _), status in statuses.items() if one == second} == {"denied"}
     assert {status for (one, _), status in statuses.items() if one != second} == {"ok"}
-    yesterday = f"{midnight(1) - timedelta(hours=2):%Y-%m-%dT%H:%M:%S}"
+    yesterday = f"{start:%Y-%m-%dT%H:%M:%S}"
     assert activity.event_ids() == ids([e for e in cloud.activity_events() if e.event_timestamp >= yesterday])
 
 
@@ -88,6 +90,9 @@ def test_wrong_parameters_fail_before_anything_is_read(activity: Activity) -> No
         ({"filter_by": "resourceProvider"}, "go together"),
         ({"window_end": midnight(1).isoformat()}, "without `window_start`"),
         ({"columns": ["category"]}, "does not let one select category"),
+        ({"subscription": ["x"]}, "no parameter `subscription`. Did you mean `subscriptions`?"),
+        ({"destination_conn_id": None}, "destination_conn_id"),
+        ({"window_start": midnight(1).isoformat(), "window_end": midnight(-2).isoformat()}, "yet to come"),
     ):
         finished = activity.run(**params)
         assert finished.returncode == 1

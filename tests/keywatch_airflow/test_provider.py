@@ -127,6 +127,11 @@ def test_settings_have_their_defaults_without_any_configuration() -> None:
     assert conf.getboolean("keywatch", "allow_lab") is False
 
 
+def test_setting_that_may_hold_a_password_is_hidden() -> None:
+    """Airflow's configuration page does not show a proxy's password."""
+    assert ("keywatch", "transport") in conf.sensitive_config_values
+
+
 def test_settings_are_all_described() -> None:
     """Every option of section [keywatch] has a description, a type and the version that brought it."""
     options = get_provider_info()["config"]["keywatch"]["options"]

@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk.listener import get_listener_manager
 from urllib3.connectionpool import HTTPConnectionPool
 
+from keywatch_airflow import trace_files
 from keywatch_airflow.cli import main
 from keywatch_airflow.hooks.data_collector import DataCollectorHook
 from keywatch_airflow.trace_files import traces_of
@@ -217,3 +218,25 @@ def test_command_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().err
     assert "is there already" in said
     assert "there is no folder" in said
+
+
+def test_staging_area_that_is_reached_by_a_traced_connection_begins_one_trace(
+    connect: Connect, collector: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To begin a trace opens the staging area, whose own connection may say `trace`: that begins no other one."""
+    collector["extra"]["transport"]["trace"] = True
+    conn_id = connect("workspace", collector)
+    opened = trace_files.staging
+
+    def staging_of_a_traced_connection() -> Any:  # noqa: ANN401 - a staging area
+        ask(conn_id)
+        return opened()
+
+    monkeypatch.setattr(trace_files, "staging", staging_of_a_traced_connection)
+    start(Task())
+    ask(conn_id)
+    ask(conn_id)
+    TASK_TRACE.on_task_instance_success(None, None)
+
+    (trace,) = traces()
+    assert len(trace["log"]["entries"]) >= 2

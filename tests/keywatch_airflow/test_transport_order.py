@@ -175,7 +175,7 @@ def test_aws_connection_says_the_way_once(ways: Ways) -> None:
     connection = stock(ways.cloud)
     connection["extra"] |= {"transport": ways.right, "verify": str(ways.cloud.ca_bundle)}
 
-    with pytest.raises(ConfigurationError, match="twice, in `transport` and in `verify`"):
+    with pytest.raises(ConfigurationError, match="twice, in `transport` and in `verify`. Keep one"):
         AwsAccounts(ways.connect("aws_audit", connection)).own()
 
 
@@ -193,3 +193,61 @@ def test_configuration_cannot_switch_verification_off(ways: Ways) -> None:
 
     with pytest.raises(ConfigurationError, match="verify is false"):
         ask_with_boto3(ways)
+
+
+@pytest.mark.parametrize(
+    ("transport", "stock_field"),
+    [({"proxy": "direct"}, "config_kwargs.proxies"), ({"read_timeout": 5}, "config_kwargs.read_timeout")],
+)
+def test_field_that_is_said_twice_is_named(ways: Ways, transport: Json, stock_field: str) -> None:
+    """Each field is said in one place; which of two were meant cannot be known."""
+    connection = stock(ways.cloud)
+    connection["extra"]["config_kwargs"] = {"proxies": {"https": ways.cloud.proxy_url}, "read_timeout": 7}
+    connection["extra"] |= {"transport": transport, "verify": str(ways.cloud.ca_bundle)}
+
+    with pytest.raises(ConfigurationError, match=f"in `{stock_field}`. Keep one"):
+        AwsAccounts(ways.connect("aws_audit", connection)).own()
+
+
+def test_stock_words_go_with_the_fields_that_they_lack(ways: Ways) -> None:
+    """A connection that says its way in stock words may say `trace` and attempts by `transport`."""
+    connection = stock(ways.cloud)
+    connection["extra"]["config_kwargs"] |= {"proxies": {"https": ways.cloud.proxy_url}}
+    connection["extra"] |= {"transport": {"trace": True, "attempts": 2}, "verify": str(ways.cloud.ca_bundle)}
+
+    assert AwsAccounts(ways.connect("aws_audit", connection)).own().id == ways.cloud.aws.account_id
+
+
+@pytest.mark.parametrize("configured", [{"trace": True}, {"attempts": 3}, {}])
+def test_stock_sessions_stay_as_they_are_where_nobody_says_a_way(ways: Ways, configured: Json) -> None:
+    """What is not about the way changes nothing of somebody else's operators: botocore reads the environment itself."""
+    ways.configure(configured)
+    ways.set_environment(ways.wrong)
+    ways.monkeypatch.setenv("NO_PROXY", "minio.internal")
+    connection = stock(ways.cloud)
+    session = AwsBaseHook(ways.connect("aws_audit", connection), client_type="sts").get_session()
+
+    assert session._session.get_default_client_config() is None
+    assert session._session.get_config_variable("ca_bundle") in (None, ways.wrong["ca_bundle"])
+
+
+def test_no_proxy_holds_for_the_endpoint_of_a_stock_connection(ways: Ways) -> None:
+    """A store of one's own is reached without the proxy that AWS is reached by."""
+    ways.configure({**ways.right, "no_proxy": "minio.internal"})
+    connection = stock(ways.cloud)
+    connection["extra"]["endpoint_url"] = "https://minio.internal:9000"
+    session = AwsBaseHook(ways.connect("aws_audit", connection), client_type="s3").get_session()
+
+    assert session._session.get_default_client_config().proxies == {}
+
+
+def test_stock_connection_without_verification_is_none_of_our_business(ways: Ways) -> None:
+    """A configuration that says a way does not break operators of somebody else's; Keywatch itself refuses it."""
+    ways.configure(ways.right)
+    connection = stock(ways.cloud)
+    connection["extra"]["verify"] = False
+    conn_id = ways.connect("aws_audit", connection)
+
+    assert AwsBaseHook(conn_id, client_type="sts").get_session()
+    with pytest.raises(ConfigurationError, match="verify is false"):
+        AwsAccounts(conn_id).own()

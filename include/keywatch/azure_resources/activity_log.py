@@ -64,6 +64,11 @@ class Condition:
         if not self.value or not self.value.isprintable():
             raise ConfigurationError(f"The filter by {self.by} has no usable value. Give one, or remove the filter.")
 
+    def __str__(self) -> str:
+        """Write it as the log's filter has it."""
+        value = self.value.replace("'", "''")
+        return f"{self.by} eq '{value}'"
+
 
 def check_selectable(names: Sequence[str]) -> None:
     """Refuse properties that the activity log does not let one select.
@@ -129,10 +134,7 @@ def _listing(query: ActivityQuery, day: Window) -> Listing:
 def filter_of(window: Window, condition: Condition | None = None) -> str:
     """Write the filter of a window. Its end is the last tick of 100 ns before the window's, since `le` includes it."""
     times = f"eventTimestamp ge '{_first_tick(window.start)}' and eventTimestamp le '{_tick_before(window.end)}'"
-    if condition is None:
-        return times
-    value = condition.value.replace("'", "''")
-    return f"{times} and {condition.by} eq '{value}'"
+    return times if condition is None else f"{times} and {condition}"
 
 
 def _first_tick(moment: datetime) -> str:

@@ -114,14 +114,8 @@ class ResourceManager:
         self._credential = credential
         self._transport = transport
         self._sleep = sleep
-        policies = [
-            RequestIdPolicy(),
-            UserAgentPolicy("keywatch"),
-            BearerTokenCredentialPolicy(credential, f"{self.url}/.default", enable_cae=True),
-        ]
-        self._client: PipelineClient[Any, Any] = PipelineClient(
-            self.url, policies=policies, **azure_core_arguments(transport, self._hosts, largest=LARGEST_PAGE)
-        )
+        self._arguments = azure_core_arguments(transport, self._hosts, largest=LARGEST_PAGE)
+        self._client = self._new_client()
 
     @property
     def url(self) -> str:
@@ -158,6 +152,13 @@ class ResourceManager:
                 raise circle(listing.path)
             yield from new
 
+    def _new_client(self) -> PipelineClient[Any, Any]:
+        """Make a pipeline whose policy holds no token yet; connections are shared with those before it."""
+        token = BearerTokenCredentialPolicy(self._credential, f"{self.url}/.default", enable_cae=True)
+        return PipelineClient(
+            self.url, policies=[RequestIdPolicy(), UserAgentPolicy("keywatch"), token], **self._arguments
+        )
+
     def _first(self, listing: Listing) -> str:
         return f"{self.url}{listing.path}?{urlencode(listing.query)}"
 
@@ -175,6 +176,7 @@ class ResourceManager:
             if not (isinstance(error, HttpResponseError) and error.status_code == HTTPStatus.UNAUTHORIZED):
                 raise self._refusal(error, listing) from scrubbed(error)
         self._credential.forget()
+        self._client = self._new_client()
         try:
             return self._ask(link)
         except AzureError as error:

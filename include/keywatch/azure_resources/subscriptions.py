@@ -15,6 +15,7 @@ from keywatch.azure_resources.seen import Seen
 from keywatch.errors import ConfigurationError
 
 SUBSCRIPTION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+DELETED: Final = "Deleted"
 ACTION: Final = "Microsoft.Resources/subscriptions/read"
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import os
+import shutil
 import ssl
 import stat
 import tempfile
@@ -47,32 +50,41 @@ def with_public_roots(bundle: str) -> str:
     path = Path(bundle)
     if path.is_dir():
         raise ConfigurationError(f"extra_ca_bundle {bundle} is a folder. Name one PEM file.")
-    return _combined(bundle, path.stat().st_mtime_ns, certifi.where())
-
-
-@lru_cache(maxsize=32)
-def _combined(bundle: str, written: int, public: str) -> str:
-    del written
-    data = Path(public).read_bytes().rstrip() + b"\n" + Path(bundle).read_bytes()
+    data = _joined(bundle, path.stat().st_mtime_ns, certifi.where())
     try:
-        path = _own_folder() / f"{hashlib.sha256(data).hexdigest()[:32]}.pem"
-        if not path.exists() or path.read_bytes() != data:
-            _write(path, data)
+        combined = _own_folder() / f"{hashlib.sha256(data).hexdigest()[:32]}.pem"
+        if not combined.is_file() or combined.read_bytes() != data:
+            _write(combined, data)
     except OSError as error:
         raise ConfigurationError(
-            f"The public certificate authorities and those of {bundle} cannot be put together in "
-            f"{tempfile.gettempdir()}: {error.strerror}. Let the worker write there, or give all of them as ca_bundle."
+            f"The public certificate authorities and those of {bundle} cannot be put together in the temporary folder "
+            f"(TMPDIR): {error.strerror}. Let the worker write there, or give all of them as ca_bundle."
         ) from error
-    return str(path)
+    return str(combined)
+
+
+@lru_cache(maxsize=8)
+def _joined(bundle: str, written: int, public: str) -> bytes:
+    del written
+    return Path(public).read_bytes().rstrip() + b"\n" + Path(bundle).read_bytes()
 
 
 def _own_folder() -> Path:
     """Return a folder for files that nobody else may put something into."""
     folder = Path(tempfile.gettempdir()) / f"keywatch-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        return Path(tempfile.mkdtemp(prefix="keywatch-"))
+    with contextlib.suppress(OSError):  # of somebody else, or no folder: another one is made then
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+            return folder
+    return Path(_another_folder())
+
+
+@lru_cache(maxsize=1)
+def _another_folder() -> str:
+    """Make a folder of this process's own, once."""
+    folder = tempfile.mkdtemp(prefix="keywatch-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 

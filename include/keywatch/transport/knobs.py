@@ -30,8 +30,8 @@ class Knobs:
 
 OF_A_TRANSPORT: Final = Knobs()
 OF_AN_AWS_CONNECTION: Final = Knobs(
-    ca_bundle="`verify` in the aws connection's extras",
+    ca_bundle="`transport.ca_bundle`, or `verify`, in the aws connection's extras",
     extra_ca_bundle="`transport.extra_ca_bundle` in the aws connection's extras",
-    proxy="`config_kwargs.proxies` in the aws connection's extras",
+    proxy="`transport.proxy`, or `config_kwargs.proxies`, in the aws connection's extras",
     no_proxy=None,
 )

@@ -18,6 +18,8 @@ MOST_SECONDS: Final = 3600
 
 CA_BUNDLES: Final = ("ca_bundle", "extra_ca_bundle")
 
+CORRECT: Final = "Correct it on the connection, or in [keywatch] transport."
+
 SAID: Final = "the connection, or of [keywatch] transport"
 """Who has named what the environment has not."""
 
@@ -93,7 +95,7 @@ class Transport:
                 **{name: _typed(name, value, cls()) for name, value in values.items() if value not in (None, "")},
             )
         except (OverflowError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"transport is not usable: {error}. Correct it on the connection.") from error
+            raise ConfigurationError(f"transport is not usable: {error}. {CORRECT}") from error
         if transport.ca_bundle and transport.extra_ca_bundle:
             raise ConfigurationError(
                 "transport has both ca_bundle, which replaces the public certificate authorities, and extra_ca_bundle, "
@@ -167,11 +169,16 @@ def layered(*mappings: Mapping[str, Any]) -> dict[str, Any]:
     """
     whole: dict[str, Any] = {}
     for mapping in mappings:
-        said = {name: value for name, value in mapping.items() if value is not None and (value or name != "proxy")}
+        said = {name: value for name, value in mapping.items() if value not in (None, "") or _is_no_host(name, value)}
         if any(whole.get(name) for name in CA_BUNDLES):
             said = {name: value for name, value in said.items() if name not in CA_BUNDLES}
         whole = {**said, **whole}
     return whole
+
+
+def _is_no_host(name: str, value: object) -> bool:
+    """Tell whether an empty text means something: that no host is reached without the proxy."""
+    return name == "no_proxy" and value == ""
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keywatch.azure_resources.activity_log import ActivityQuery, Condition, activity_log, filter_of
 from keywatch.azure_resources.windows import Window
 from keywatch.errors import ActivityWindowError, ConfigurationError
-from localcloud import LocalCloud
+from localcloud import LocalCloud, Paging
 from tests.keywatch.azure_resources.reading import DAY, ids_of_events, last_days, manager
 
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis' bounds
@@ -64,10 +64,11 @@ def test_each_day_is_asked_for_alone(cloud: LocalCloud) -> None:
     """A window of days is as many lists."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     query = ActivityQuery(cloud.azure.subscription_id, Window(midnight - 3 * DAY, midnight))
+    cloud.set_paging("activity", Paging())
 
     assert list(activity_log(manager(cloud), query, datetime.now(UTC)))
 
-    assert len(cloud.requests(action="activityLog/list")) >= 3
+    assert len(cloud.requests(action="activityLog/list")) == 3
 
 
 def test_condition_is_obeyed(cloud: LocalCloud) -> None:
@@ -114,17 +115,3 @@ def test_window_that_azure_no_longer_keeps_is_refused_with_the_reason(cloud: Loc
         next(activity_log(manager(cloud), query, datetime.now(UTC)))
 
     assert cloud.requests(action="activityLog/list") == []
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "why"),
-    [
-        (datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), "not after its start"),
-        (datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), "not after its start"),
-        (datetime(2026, 1, 1), datetime(2026, 1, 2, tzinfo=UTC), "need a time zone"),  # noqa: DTZ001 - as said
-    ],
-)
-def test_window_that_is_none_is_refused(start: datetime, end: datetime, why: str) -> None:
-    """A window has a beginning and an end, in this order, somewhere in the world."""
-    with pytest.raises(ActivityWindowError, match=why):
-        Window(start, end)

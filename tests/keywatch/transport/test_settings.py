@@ -362,3 +362,35 @@ def test_layered_lets_the_first_that_speaks_decide() -> None:
         "attempts": 3,
     }
     assert layered({}, configured) == configured
+
+
+def test_layered_takes_an_empty_field_for_none() -> None:
+    """A form's empty line leaves the field to the configuration; of `no_proxy` it means no host."""
+    configured = {"extra_ca_bundle": "/cfg.pem", "connect_timeout": 5, "no_proxy": "a.example"}
+
+    assert layered({"extra_ca_bundle": "", "ca_bundle": "", "connect_timeout": ""}, configured) == configured
+    assert layered({"no_proxy": ""}, configured)["no_proxy"] == ""
+
+
+def test_transport_makes_the_added_bundle_anew_when_somebody_has_removed_it(tmp_path: Path) -> None:
+    """What tidies temporary folders does not break a process that goes on for weeks."""
+    bundle = tmp_path / "proxy.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    transport = Transport(extra_ca_bundle=str(bundle))
+    Path(str(transport.resolve({}).trust)).unlink()
+
+    assert Path(str(transport.resolve({}).trust)).is_file()
+
+
+def test_transport_says_that_there_is_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container whose file system cannot be written to is told what to do instead."""
+    bundle = tmp_path / "proxy.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+
+    def nowhere(*_: object, **__: object) -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+
+    with pytest.raises(ConfigurationError, match="give all of them as ca_bundle"):
+        Transport(extra_ca_bundle=str(bundle)).resolve({})

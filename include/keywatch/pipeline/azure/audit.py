@@ -28,6 +28,7 @@ class SubscriptionAuditRecord(TypedDict):
     Reason: NotRequired[str]
     WindowStart: Timestamp
     WindowEnd: Timestamp
+    Filter: NotRequired[str]
     RecordCount: int
     RejectedCount: int
     SnapshotTime: Timestamp
@@ -69,8 +70,9 @@ class DatasetAudit:
             "Status": self.status,
             "Action": self.action,
             "Reason": self.reason,
-            "WindowStart": _moment(self.subscription["window_start"]),
-            "WindowEnd": _moment(self.subscription["window_end"]),
+            "WindowStart": self.subscription["window_start"],
+            "WindowEnd": self.subscription["window_end"],
+            "Filter": self.subscription["condition"] if self.dataset == "activity" else None,
             "RecordCount": self.count,
             "RejectedCount": self.rejected,
             "SnapshotTime": self.snapshot_time,
@@ -83,10 +85,6 @@ class DatasetAudit:
         """Name the subscription and what is wrong with it, on one line."""
         name = f" ({self.subscription['name']})" if self.subscription["name"] else ""
         return f"{self.subscription['id']}{name}, {IN_WORDS[self.dataset]}: {self.status}: {self.reason}"
-
-
-def _moment(text: str) -> str:
-    return text.replace("+00:00", "Z")
 
 
 def reconcile(
@@ -116,7 +114,7 @@ def _audit(
 ) -> DatasetAudit:
     if dataset == "virtual_machines" and not subscription["reads_machines"]:
         return DatasetAudit(subscription, dataset, "skipped", NO_SNAPSHOT, listed_at)
-    read = DatasetFolder.of(run, dataset, subscription["id"]).outcome()
+    read = DatasetFolder(run.folder / dataset, subscription["id"]).outcome()
     if read is None:
         look = f"not read: look at the log of task {dataset}.read, map index {subscription['number']}"
         return DatasetAudit(subscription, dataset, "failed", look, listed_at)

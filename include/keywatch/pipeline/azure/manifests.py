@@ -14,10 +14,10 @@ IN_WORDS: Final[dict[Dataset, str]] = {"activity": "events", "virtual_machines":
 
 
 class SubscriptionRef(TypedDict):
-    """A subscription to read, and the window of its activity log, ISO 8601 UTC.
+    """A subscription to read, and the window of its activity log, ISO 8601 UTC with Z.
 
-    `number` is its place in the run: the map index of its tasks. `reads_machines` says whether the run takes a snapshot
-    of virtual machines too.
+    `condition` says which of the window's events are read, if not all are. `number` is its place in the run: the map
+    index of its tasks. `reads_machines` says whether the run takes a snapshot of virtual machines too.
     """
 
     number: int
@@ -25,6 +25,7 @@ class SubscriptionRef(TypedDict):
     name: str | None
     window_start: str
     window_end: str
+    condition: str | None
     reads_machines: bool
 
 

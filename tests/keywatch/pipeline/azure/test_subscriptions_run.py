@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keywatch.azure_resources.activity_log import Condition
 from keywatch.azure_resources.subscriptions import Subscription, list_subscriptions
 from keywatch.azure_resources.windows import Window
 from keywatch.errors import (
@@ -262,6 +263,7 @@ def test_files_that_were_removed_are_told(cloud: LocalCloud, run: RunFolder[Path
         name=None,
         window_start="2026-01-01T00:00:00+00:00",
         window_end="2026-01-02T00:00:00+00:00",
+        condition=None,
         reads_machines=True,
     )
 
@@ -275,3 +277,31 @@ def test_verdict_without_a_publication_says_where_to_look() -> None:
     """A run that could not publish points to its first red task."""
     with pytest.raises(IncompleteReportError, match="first red task"):
         activity_verdict(None)
+
+
+def test_subscription_that_was_deleted_is_left_out_unless_it_is_named(
+    run: RunFolder[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Azure lists it for some days; it would make every run red."""
+    gone = Subscription("11111111-2222-3333-4444-555555555555", "Old", "Deleted")
+    there = Subscription("22222222-2222-3333-4444-555555555555", "New", "Warned")
+
+    chosen = select_subscriptions([gone, there], [], last_days(1), run, now())
+    named = select_subscriptions([gone, there], [gone.id], last_days(1), run, now())
+
+    assert ([each["id"] for each in chosen], [each["id"] for each in named]) == ([there.id], [gone.id])
+    assert f"{gone.id} (Old) is left out" in caplog.text
+
+
+def test_run_that_reads_some_events_says_so_in_the_audit(cloud: LocalCloud, run: RunFolder[Path]) -> None:
+    """A window that was read by a filter is not taken for one that was read in whole."""
+    condition = Condition("resourceProvider", "Microsoft.Compute")
+    visible = list_subscriptions(manager(cloud))
+    chosen = select_subscriptions(visible, [], last_days(20), run, now(), condition=condition)
+    read = read_activity(manager(cloud), chosen[0], run, now(), condition=condition)
+    loaded = [load_dataset(read, run, [MemoryDestination()]), machines_of(cloud, chosen[0], run)]
+
+    _, audit = publish(chosen, loaded, run)
+
+    filters = {row["Dataset"]: row.get("Filter") for row in audit}
+    assert filters == {"activity": "resourceProvider eq 'Microsoft.Compute'", "virtual_machines": None}
