@@ -220,8 +220,9 @@ def audit(
         number=0,
         id=subscription,
         name=NAMES.get(subscription),
-        window_start=start.isoformat(),
-        window_end=until.isoformat(),
+        window_start=written(start),
+        window_end=written(until),
+        condition=None,
         reads_machines=True,
     )
     found = DatasetAudit(listed, dataset, status, reason, written(moment), action, 1)

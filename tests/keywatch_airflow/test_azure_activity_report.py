@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
@@ -33,8 +33,7 @@ def params(cloud: LocalCloud, connect: Connect, monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setenv(name, value)
     for conn_id, connection in connections(cloud).items():
         connect(conn_id, connection)
-    form: Any = {name: param.value for name, param in activity_params().items()}
-    return ActivityParams(**form)
+    return cast("ActivityParams", {name: param.value for name, param in activity_params().items()})
 
 
 @pytest.mark.parametrize(

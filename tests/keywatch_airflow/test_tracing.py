@@ -15,6 +15,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from keywatch_airflow import trace_files
 from keywatch_airflow.cli import main
 from keywatch_airflow.hooks.data_collector import DataCollectorHook
+from keywatch_airflow.settings import staging as staging_area
 from keywatch_airflow.trace_files import traces_of
 from keywatch_airflow.tracing import TASK_TRACE, trace_this_task
 from localcloud import LocalCloud
@@ -226,7 +227,7 @@ def test_staging_area_that_is_reached_by_a_traced_connection_begins_one_trace(
     """To begin a trace opens the staging area, whose own connection may say `trace`: that begins no other one."""
     collector["extra"]["transport"]["trace"] = True
     conn_id = connect("workspace", collector)
-    opened = trace_files.staging
+    opened = staging_area
 
     def staging_of_a_traced_connection() -> Any:  # noqa: ANN401 - a staging area
         ask(conn_id)

@@ -175,7 +175,7 @@ def test_aws_connection_says_the_way_once(ways: Ways) -> None:
     connection = stock(ways.cloud)
     connection["extra"] |= {"transport": ways.right, "verify": str(ways.cloud.ca_bundle)}
 
-    with pytest.raises(ConfigurationError, match="twice, in `transport` and in `verify`. Keep one"):
+    with pytest.raises(ConfigurationError, match=r"twice, in `transport` and in `verify`\. Keep one"):
         AwsAccounts(ways.connect("aws_audit", connection)).own()
 
 
@@ -236,7 +236,7 @@ def test_no_proxy_holds_for_the_endpoint_of_a_stock_connection(ways: Ways) -> No
     ways.configure({**ways.right, "no_proxy": "minio.internal"})
     connection = stock(ways.cloud)
     connection["extra"]["endpoint_url"] = "https://minio.internal:9000"
-    session = AwsBaseHook(ways.connect("aws_audit", connection), client_type="s3").get_session()
+    session: Any = AwsBaseHook(ways.connect("aws_audit", connection), client_type="s3").get_session()
 
     assert session._session.get_default_client_config().proxies == {}
 
@@ -248,6 +248,6 @@ def test_stock_connection_without_verification_is_none_of_our_business(ways: Way
     connection["extra"]["verify"] = False
     conn_id = ways.connect("aws_audit", connection)
 
-    assert AwsBaseHook(conn_id, client_type="sts").get_session()
+    assert AwsBaseHook(conn_id, client_type="sts").get_session().region_name == ways.cloud.aws.region
     with pytest.raises(ConfigurationError, match="verify is false"):
         AwsAccounts(conn_id).own()

@@ -69,7 +69,7 @@ def _code_and_message(error: HttpResponseError) -> tuple[str | None, str]:
         return error_code(error), str(error.error.message or "")
     try:
         body = json.loads(error.response.text()) if error.response is not None else None
-    except (AttributeError, ValueError):
+    except (AttributeError, RecursionError, ValueError):
         body = None
     if not isinstance(body, dict):
         return error_code(error), ""

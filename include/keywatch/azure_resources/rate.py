@@ -21,7 +21,8 @@ PAUSE: Final = 1.0
 PROVIDER_PAUSE: Final = 5.0
 """Seconds to let a provider recover that has nothing left; its policies count over minutes, so 429 may still come."""
 
-COUNT: Final = re.compile(r"[;:]\s*(\d+)\s*(?:,|$)")
+READS_LEFT: Final = re.compile(r"\s*[0-9]{1,6}\s*")
+COUNT: Final = re.compile(r"[;:]\s*([0-9]{1,9})\s*(?:,|$)")
 
 
 def pause_after(headers: Mapping[str, str]) -> float:
@@ -31,6 +32,6 @@ def pause_after(headers: Mapping[str, str]) -> float:
         headers: Of the answer before it. Those that are not there, or not numbers, say nothing.
     """
     reads = headers.get(READS, "")
-    slow = PAUSE if reads.strip().isdecimal() and int(reads) < LOW else 0.0
+    slow = PAUSE if READS_LEFT.fullmatch(reads) and int(reads) < LOW else 0.0
     provider = [int(count) for count in COUNT.findall(headers.get(OF_PROVIDER, ""))]
     return max(slow, PROVIDER_PAUSE if provider and min(provider) == 0 else 0.0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from keywatch.columns import Timestamp, iso_time, stable_id
 from keywatch.errors import MalformedRowError
+
+AZURES_OWN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z")
+"""How Azure writes a moment: in UTC, to 100 ns, which is kept."""
 
 
 class ActivityRecord(TypedDict):
@@ -177,9 +181,11 @@ def _moment(source: Any, *names: str) -> str | None:  # noqa: ANN401 - JSON
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if moment.utcoffset() is None:
+            raise MalformedRowError(f"{names[-1]} has no time zone.")
+        return text if AZURES_OWN.fullmatch(text) else iso_time(moment)
+    except (OverflowError, ValueError) as error:
         raise MalformedRowError(f"{names[-1]} is no moment.") from error
-    return text if text.endswith("Z") else iso_time(moment)
 
 
 def _resource_group(identifier: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from keywatch.azure_resources.answers import refusal
 from keywatch.azure_resources.paging import Page, circle, follow
 from keywatch.azure_resources.rate import pause_after
 from keywatch.azure_resources.seen import Seen
-from keywatch.errors import ServiceUnavailableError
+from keywatch.errors import KeywatchError, ServiceUnavailableError
 from keywatch.transport import AllowedHosts, AzureCloud, Transport
 from keywatch.transport.azure_core import scrubbed
 from keywatch.transport.http import azure_core_arguments
@@ -182,7 +183,7 @@ class ResourceManager:
         except AzureError as error:
             raise self._refusal(error, listing) from scrubbed(error)
 
-    def _refusal(self, error: AzureError, listing: Listing) -> Exception:
+    def _refusal(self, error: AzureError, listing: Listing) -> KeywatchError:
         return refusal(error, self._host, listing.action, listing.subscription_id)
 
     def _ask(self, link: str) -> Page:
@@ -197,12 +198,22 @@ class ResourceManager:
 
     def _read(self, text: str) -> Page:
         try:
-            return _page_of(json.loads(text))
+            return _page_of(json.loads(text, parse_constant=_no_number, parse_float=_number))
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise ServiceUnavailableError(
                 f"{self._host} answered with something that is no page of a list, or something in between did. Check "
                 "transport.proxy on the connection."
             ) from error
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON's (RFC 8259, section 6)")
+
+
+def _number(text: str) -> float:
+    """Read a number that can be written down again: 1e999 is infinite, which JSON has no word for."""
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 def _is_new(identifier: object, seen: Seen) -> bool:

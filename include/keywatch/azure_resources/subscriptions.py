@@ -5,6 +5,7 @@ Source: Azure REST API reference, "Subscriptions - List" (2022-12-01).
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Final
 from keywatch.azure_resources.resource_manager import Listing, ResourceManager
 from keywatch.azure_resources.seen import Seen
 from keywatch.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 SUBSCRIPTION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DELETED: Final = "Deleted"
@@ -52,4 +55,13 @@ def list_subscriptions(manager: ResourceManager) -> Iterator[Subscription]:
     listing = Listing("/subscriptions", {"api-version": "2022-12-01"}, ACTION, "subscriptionId")
     with Seen() as seen:
         for item in manager.items(listing, seen):
-            yield Subscription(str(item.get("subscriptionId")).lower(), item.get("displayName"), item.get("state"))
+            identifier = str(item.get("subscriptionId")).lower()
+            if SUBSCRIPTION_ID.fullmatch(identifier):
+                yield Subscription(identifier, _text(item.get("displayName")), _text(item.get("state")))
+            else:
+                log.warning("Azure lists a subscription without an id, which is left out")
+
+
+def _text(value: object) -> str | None:
+    """Return what somebody has called something, on one line; None if it is no text."""
+    return "".join(c if c.isprintable() else " " for c in value) if isinstance(value, str) and value else None

@@ -41,7 +41,7 @@ class Window:
         if self.start.utcoffset() is None or self.end.utcoffset() is None:
             raise ActivityWindowError("A window's start and end need a time zone: end them with Z.")
         for name in ("start", "end"):
-            object.__setattr__(self, name, getattr(self, name).astimezone(UTC))
+            object.__setattr__(self, name, _in_utc(getattr(self, name)))
         if self.end <= self.start:
             raise ActivityWindowError(
                 f"The window ends at {self.end.isoformat()}, which is not after its start, {self.start.isoformat()}. "
@@ -93,3 +93,17 @@ class Window:
     def ends_on(self, day: datetime) -> bool:
         """Tell whether the window ends on a day: the snapshot of that day belongs to it."""
         return self.end.date() == day.astimezone(UTC).date()
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return a moment in UTC, with room for a day on either side.
+
+    Raises:
+        ActivityWindowError: It is at the end of time.
+    """
+    try:
+        utc = moment.astimezone(UTC)
+        _ = utc - timedelta(days=1), utc + timedelta(days=1)
+    except OverflowError as error:
+        raise ActivityWindowError(f"{moment.isoformat()} is no moment of a window. Correct it.") from error
+    return utc

@@ -227,7 +227,10 @@ def _typed(name: str, value: Any, defaults: Transport) -> Any:  # noqa: ANN401 -
             raise TypeError(f"{name} must be true or false")
         return value
     if isinstance(default, (int, float)):
-        number = type(default)(value)
+        try:
+            number = type(default)(value)
+        except ValueError:
+            raise ValueError(f"{name} is not a number") from None  # not quoted: it may be a proxy with its password
         most = MOST_ATTEMPTS if name == "attempts" else MOST_SECONDS
         if isinstance(value, bool) or not 0 < number <= most:
             raise ValueError(f"{name} must be a number above 0, and at most {most}")

@@ -105,3 +105,17 @@ def test_machine_without_an_id_is_malformed() -> None:
     """A row that could not be told apart is none."""
     with pytest.raises(MalformedRowError):
         virtual_machine_record({"name": "web"}, SUBSCRIPTION, None, "run-1", NOW)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("2026-02-28T10:00:00.1234567Z", "2026-02-28T10:00:00.1234567Z"),
+        ("2026-02-28T10:00:00+02:00", "2026-02-28T08:00:00Z"),
+        ("2026-W09-6T10:00Z", "2026-02-28T10:00:00Z"),
+        ("20260228T100000Z", "2026-02-28T10:00:00Z"),
+    ],
+)
+def test_moment_is_written_as_log_analytics_reads_it(written: str, kept: str) -> None:
+    """As Azure writes it, to 100 ns; any other form of ISO 8601 as the usual one."""
+    assert record(EVENT | {"eventTimestamp": written})["EventTimestamp"] == kept

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from datetime import UTC, datetime
 
 import pytest
 
 from keywatch.azure_resources.activity_log import ActivityQuery, Condition, activity_log
-from keywatch.azure_resources.rate import pause_after
+from keywatch.azure_resources.rate import OF_PROVIDER, READS, pause_after
 from keywatch.azure_resources.virtual_machines import virtual_machines
 from keywatch.errors import (
     RequestRefusedError,
@@ -21,6 +22,8 @@ from localcloud import Fault, FaultKind, LocalCloud, Paging
 from tests.keywatch.azure_resources.reading import Sleeps, events, ids_of_events, last_days, machines, manager
 
 LIST = "virtualMachines/list"
+NAN = '{"value": [{"id": NaN}]}'
+HUGE = '{"value": [{"id": 1e999}]}'
 
 
 def test_throttled_page_is_asked_for_again_when_the_service_says(cloud: LocalCloud) -> None:
@@ -93,7 +96,9 @@ def test_page_that_breaks_off_is_read_again(cloud: LocalCloud, kind: FaultKind) 
     assert len(machines(cloud)) == len(cloud.virtual_machines(cloud.azure.subscription_id))
 
 
-@pytest.mark.parametrize("body", ["<html>Sign in</html>", "[]", '{"value": 3}', '{"value": [1]}', '{"nextLink": "x"}'])
+@pytest.mark.parametrize(
+    "body", ["<html>Sign in</html>", "[]", '{"value": 3}', '{"value": [1]}', '{"nextLink": "x"}', NAN, HUGE]
+)
 def test_answer_that_is_no_page_is_told(cloud: LocalCloud, body: str) -> None:
     """What a captive portal answers is not taken for an empty list."""
     cloud.inject(Fault(FaultKind.REPLACE, action=LIST, count=None, status=200, body=body))
@@ -154,3 +159,20 @@ def test_refusal_of_the_activity_log_is_quoted(cloud: LocalCloud) -> None:
 
     with pytest.raises(RequestRefusedError, match=r"BadRequest: The filter is not supported\..*run's parameters"):
         list(activity_log(manager(cloud), query, datetime.now(UTC)))
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"Code": ' + "[" * 100_000])
+def test_refusal_that_is_too_deep_to_read_is_told_without_the_request(cloud: LocalCloud, body: str) -> None:
+    """What cannot be read is a refusal all the same, and nothing of the request stands in its traceback."""
+    cloud.inject(Fault(FaultKind.REPLACE, action=LIST, status=400, body=body, count=None))
+
+    with pytest.raises(RequestRefusedError) as caught:
+        machines(cloud)
+
+    assert "eyJ" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("headers", [{READS: "9" * 5_000}, {OF_PROVIDER: f"Microsoft.Compute/X;{'9' * 5_000}"}])
+def test_odd_counts_of_the_rate_are_ignored(headers: dict[str, str]) -> None:
+    """A number that nobody counts to says nothing."""
+    assert pause_after(headers) == 0.0

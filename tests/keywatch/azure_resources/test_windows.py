@@ -30,6 +30,15 @@ def test_window_that_is_none_is_refused(start: datetime, end: datetime, why: str
         Window(start, end)
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_window_at_the_end_of_time_is_refused(text: str) -> None:
+    """What cannot be reckoned with is no window."""
+    moment = datetime.fromisoformat(text)
+
+    with pytest.raises(ActivityWindowError, match=r"no moment of a window|not after its start"):
+        Window(*sorted((moment, TODAY)))
+
+
 def test_window_is_kept_in_utc() -> None:
     """Wherever a form was filled in, what is read and told is UTC."""
     karachi = timezone(timedelta(hours=5))

@@ -394,3 +394,11 @@ def test_transport_says_that_there_is_no_temporary_folder(tmp_path: Path, monkey
 
     with pytest.raises(ConfigurationError, match="give all of them as ca_bundle"):
         Transport(extra_ca_bundle=str(bundle)).resolve({})
+
+
+def test_transport_does_not_quote_what_stands_in_the_wrong_field() -> None:
+    """A proxy that was written where a number belongs does not show its password."""
+    with pytest.raises(ConfigurationError, match="read_timeout is not a number") as caught:
+        Transport.from_mapping({"read_timeout": "http://me:hunter2@proxy.example"})
+
+    assert "hunter2" not in str(caught.value.__cause__)
