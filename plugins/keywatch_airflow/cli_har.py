@@ -76,17 +76,21 @@ def _print_table(hosts: list[HostTraffic], out: IO[str]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from keywatch.transport.foreign_text import printable
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("host", "statuses"):
-        table.add_column(name, overflow="fold")
-    for name in ("requests", "no answer", "sent", "received", "seconds"):
-        table.add_column(name, justify="right")
+    for title in ("host", "statuses"):
+        table.add_column(title, overflow="fold")
+    for title in ("requests", "no answer", "sent", "received", "seconds"):
+        table.add_column(title, justify="right")
     for host in hosts:
         statuses = ", ".join(f"{count:,} x {status}" for status, count in host.statuses)
         numbers = (host.requests, host.failed, host.sent, host.received)
-        table.add_row(host.host, statuses, *(f"{number:,}" for number in numbers), f"{host.seconds:.1f}")
-    Console(file=out, highlight=False, width=None if out.isatty() else WIDE).print(table)
+        name = Text(printable(host.host))  # as it stands in a file that may have come from anywhere
+        table.add_row(name, statuses, *(f"{number:,}" for number in numbers), f"{host.seconds:.1f}")
+    Console(file=out, highlight=False, markup=False, width=None if out.isatty() else WIDE).print(table)
 
 
 def _readable(text: str) -> str:

@@ -11,7 +11,16 @@ from typing import Any, Final
 from urllib.parse import quote_plus, unquote, unquote_plus
 
 from keywatch.trace.known import MOST_ESCAPES, REMOVED
-from keywatch.trace.names import OF_KEYS, is_secret_name, is_secret_parameter
+from keywatch.trace.names import (
+    OF_KEYS,
+    OF_VAULTS,
+    PAIRED_NAMES,
+    is_page_position,
+    is_secret_label,
+    is_secret_name,
+    is_secret_parameter,
+    is_secret_text,
+)
 
 Remove = Callable[[str, str], str]
 """Takes a name and a secret, and returns what stands in the secret's place."""
@@ -36,6 +45,11 @@ ELEMENT: Final = re.compile(
 )
 """An element of XML that begins with text; at the end of what was cut, it may have no end."""
 
+TAG: Final = re.compile(r"<[A-Za-z_][\w:.-]*\s[^<>]*>")
+ATTRIBUTE: Final = re.compile(
+    r"(?<![\w:.-])(?P<name>[\w:.-]{1,100})\s{0,20}=\s{0,20}(?P<quote>[\"'])(?P<value>[^\"'<>]*)"
+)
+
 STRONG: Final = re.compile(
     r"(?:access|refresh|id|session|security|bearer)_?token|client_?(?:secret|assertion)|secret_?access_?key"
     r"|pass(?:word|phrase)|private_?key|(?:primary|secondary|shared|account)_?key",
@@ -56,8 +70,8 @@ class Json:
 
     Attributes:
         remove: Takes a secret out.
-        of_a_vault: Whether it comes from, or goes to, a Key Vault or a Managed HSM: there, what is called `value` is a
-            secret, a digest to sign or a signature.
+        of_a_vault: Whether it comes from, or goes to, a vault: there, what is called `value` and the like is a secret,
+            a digest to sign or a signature.
         is_changed: Whether anything was taken out.
     """
 
@@ -72,30 +86,43 @@ class Json:
             ValueError: It is not JSON.
             RecursionError: It is too deep to be read.
         """
-        value = json.loads(text, object_pairs_hook=self._object)
+        value = self._unpaired(json.loads(text, object_pairs_hook=self._object))
         if not self.is_changed and "\\" not in text:
             return text
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         """Build an object. Fields of the same name are all looked at, though only the last one is kept."""
-        names = frozenset(name for name, _ in pairs)
-        return {name: self._field(name, value, names) for name, value in pairs}
+        is_labelled = _holds_a_secret(pairs)
+        made = {name: self._field(name, value, is_labelled=is_labelled) for name, value in pairs}
+        if made.get("kind") in ("Secret", "SecretList"):
+            self._redact_kubernetes(made)
+        return made
 
-    def _field(self, name: str, value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON
+    def _field(self, name: str, value: Any, *, is_labelled: bool) -> Any:  # noqa: ANN401 - any JSON
         if value in NOTHING or isinstance(value, bool):
             return value
         if is_secret_name(name) and not (name == "authorization" and isinstance(value, dict)):
             return self._removed(name, value)
-        if isinstance(value, str):
-            return self._removed(name, value) if self._is_secret_text(name, names) else self._nested(value)
-        return value
+        if is_labelled and name.lower() == "value" and not isinstance(value, (dict, list)):
+            return self._removed(name, value)
+        if isinstance(value, str) and _is_secret_text(name, of_a_vault=self.of_a_vault):
+            return self._removed(name, value)
+        return self._unpaired(value)
 
-    def _is_secret_text(self, name: str, names: frozenset[str]) -> bool:
-        """Tell whether a text is a secret, by a name that means something else where it has no text."""
-        if name == "value":
-            return self.of_a_vault or "keyName" in names
-        return name == "key" or name in OF_KEYS
+    def _unpaired(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        """Look into what has no name of its own, or none that says anything: texts that are JSON, also in lists."""
+        if isinstance(value, str):
+            return self._nested(value)
+        return [self._unpaired(each) for each in value] if isinstance(value, list) else value
+
+    def _redact_kubernetes(self, made: dict[str, Any]) -> None:
+        """Take out what a Secret of Kubernetes holds. Those in a list do not say what they are."""
+        items = made.get("items")
+        for each in (made, *(items if isinstance(items, list) else ())):
+            for name in ("data", "stringData"):
+                if isinstance(each, dict) and each.get(name) not in (*NOTHING, REMOVED):
+                    each[name] = self._removed(name, each[name])
 
     def _removed(self, name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
         self.is_changed = True
@@ -116,6 +143,23 @@ class Json:
         return redacted
 
 
+def _is_secret_text(name: str, *, of_a_vault: bool) -> bool:
+    """Tell whether a text is a secret, by a name that may mean something else where it has no text."""
+    if of_a_vault and name.lower() in OF_VAULTS:
+        return True
+    return name == "key" or name in OF_KEYS or is_secret_text(name)
+
+
+def _holds_a_secret(pairs: list[tuple[str, Any]]) -> bool:
+    """Tell whether what an object calls `value` is a secret, by the fields beside it."""
+    return any(
+        name == "keyName"
+        or (name.lower() in PAIRED_NAMES and is_secret_label(value))
+        or (name == "Type" and value == "SecureString")
+        for name, value in pairs
+    )
+
+
 def _leaves(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         for each in value.values():
@@ -129,14 +173,16 @@ def _leaves(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
 
 def redact_broken_json(text: str, remove: Remove, *, of_a_vault: bool) -> str:
     """Take the secrets out of what begins as JSON but was cut, or is several documents."""
+    label = ""
 
     def replace(match: re.Match[str]) -> str:
+        nonlocal label
         name = _unescaped(match["name"])
         value = match["value"]
-        is_text = value.startswith('"')
-        is_secret = is_secret_name(name) or (
-            is_text and (name == "key" or name in OF_KEYS or (of_a_vault and name == "value"))
-        )
+        is_secret = is_secret_name(name) or (name.lower() == "value" and is_secret_label(label))
+        if value.startswith('"'):
+            is_secret = is_secret or _is_secret_text(name, of_a_vault=of_a_vault)
+        label = _unescaped(value.strip('"')) if name.lower() in PAIRED_NAMES else ""
         if not is_secret or value == '""':
             return match[0]
         return f'"{match["name"]}"{match["between"]}"{remove(name, _unescaped(value.strip(chr(34))))}"'
@@ -154,17 +200,38 @@ def _unescaped(text: str) -> str:
 
 
 def redact_xml(text: str, remove: Remove) -> str:
-    """Take the secrets out of XML: the text of elements whose name says that it is one."""
+    """Take the secrets out of XML: texts and attributes whose name, or the name beside them, says that they are one."""
 
     def replace(match: re.Match[str]) -> str:
         name = match["name"].rpartition(":")[2]
         value = match["value"]
-        if not value.strip() or not is_secret_name(name):
+        is_secret = is_secret_text(name) or _names_a_secret(match["rest"] or "")
+        if not value.strip() or not is_secret:
             return match[0]
         plain = value.strip().removeprefix("<![CDATA[").removesuffix("]]>")
         return match[0].removesuffix(value) + remove(name, html.unescape(plain))
 
-    return ELEMENT.sub(replace, text)
+    return TAG.sub(lambda match: _tag(match[0], remove), ELEMENT.sub(replace, text))
+
+
+def _names_a_secret(attributes: str) -> bool:
+    """Tell whether an attribute is the name of a secret, which is beside it: `<add key="Password" value="...">`."""
+    found = ATTRIBUTE.finditer(attributes)
+    return any(each["name"].lower() in PAIRED_NAMES and is_secret_label(each["value"]) for each in found)
+
+
+def _tag(tag: str, remove: Remove) -> str:
+    """Take the secrets out of the attributes of an element."""
+    is_labelled = _names_a_secret(tag)
+
+    def replace(match: re.Match[str]) -> str:
+        name, value = match["name"], match["value"]
+        is_secret = is_secret_text(name) or (is_labelled and name.lower() == "value")
+        if not value or not is_secret or value == REMOVED:
+            return match[0]
+        return match[0].removesuffix(value) + remove(name, html.unescape(value))
+
+    return ATTRIBUTE.sub(replace, tag)
 
 
 def redact_form(text: str, remove: Remove, scrub: Scrub) -> str:
@@ -177,6 +244,8 @@ def _pair(pair: str, remove: Remove, scrub: Scrub) -> str:
     plain_name, plain = unquote_plus(name), unquote_plus(value)
     if plain and is_secret_parameter(plain_name):
         return f"{name}={remove(plain_name, plain)}"
+    if is_page_position(plain_name):  # whoever looks at the whole sees the name beside it
+        return pair
     return f"{scrub_quoted(name, scrub)}{equals}{scrub_quoted(_value(plain, value, remove), scrub)}"
 
 

@@ -7,6 +7,7 @@ first line has everything but the entries, each further one an entry, and the la
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -79,7 +80,7 @@ def read_pages(path: StagingPath) -> list[dict[str, Any]]:
     lines = read_lines(path)
     first = next(lines, b"")
     try:
-        pages = json.loads(first.removeprefix(b"\xef\xbb\xbf") + END)["log"]["pages"]
+        pages = _json(first.removeprefix(b"\xef\xbb\xbf") + END)["log"]["pages"]
         if any(not isinstance(each[name], str) for each in pages for name in ("id", "title", "startedDateTime")):
             raise TypeError  # noqa: TRY301 - as whatever else is wrong with it
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -105,7 +106,7 @@ def read_entries(path: StagingPath) -> Iterator[dict[str, Any]]:
 
 def _entry(path: StagingPath, number: int, line: bytes) -> dict[str, Any]:
     try:
-        entry = json.loads(line.removeprefix(b","))
+        entry = _json(line.removeprefix(b","))
         is_ours = (
             TIME.fullmatch(entry["startedDateTime"])
             and isinstance(entry["pageref"], str)
@@ -116,6 +117,18 @@ def _entry(path: StagingPath, number: int, line: bytes) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, RecursionError):
         raise _unreadable(path, number) from None
     return dict(entry)
+
+
+def _json(text: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Read JSON in which every number is one: infinity, or none, could be read and not be written again."""
+    return json.loads(text, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(number)
+    return value
 
 
 def _unreadable(path: StagingPath, number: int) -> TraceUnreadableError:

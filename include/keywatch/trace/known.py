@@ -33,15 +33,27 @@ LONGEST_WORD: Final = 16
 CUT: Final = 16
 """Characters at the end of a text that are the beginning of a secret, and so taken for one that was cut."""
 
+MOST_VALUES: Final = 10_000
+"""So many values are learnt; later ones are still removed where they are recognised, but not looked for elsewhere.
+
+The first are kept, as what a task signs in with comes first. So the memory of a long recording has a bound.
+"""
+
 MOST_ESCAPES: Final = 4
 """How often a text may have been escaped."""
 
 LAST_OF_JSON: Final = 0xFFFF
-JSON_ESCAPE: Final = re.compile(r"\\+(?:u(?P<code>[0-9A-Fa-f]{4})|(?P<letter>[\"/nrtbf']))")
+JSON_ESCAPE: Final = re.compile(r"(?<!\\)\\++(?:u(?P<code>[0-9A-Fa-f]{4})|(?P<letter>[\"/nrtbf']))")
+"""An escape, after any number of backslashes: looked for where those begin, as from each it would take very long."""
+
+BACKSLASHES: Final = r"(?:(?<!\\)\\++|(?<=\\))"
+"""All backslashes before an escaped character, or none where they have been taken for a part of the secret."""
+
 JSON_LETTERS: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 JSON_LETTERS_OF: Final = {meant: letter for letter, meant in JSON_LETTERS.items()}
 XML_NAMES: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
+RUN_OR_CHARACTER: Final = re.compile(r"\\+|[^\\]", re.DOTALL)
 DIGEST: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 PLAIN_URL: Final = re.compile(r"https?://[^?#@]*")
 
@@ -64,6 +76,8 @@ class KnownSecrets:
     def learn(self, value: str) -> None:
         """Remember what was removed for its name or its looks, unless it may be found anywhere: a word, a plain URL."""
         value = value.strip()
+        if len(self._seen) >= MOST_VALUES:
+            return
         is_word = value.isalpha() and len(value) < LONGEST_WORD
         if len(value) >= SHORTEST and not is_word and REMOVED not in value and not PLAIN_URL.fullmatch(value):
             self._remember(value)
@@ -84,6 +98,18 @@ class KnownSecrets:
             count += cleaned.count(REMOVED) - text.count(REMOVED)
             text = cleaned
         return self._remove_escaped(text, count)
+
+    def without_cut_end(self, text: str) -> tuple[str, int]:
+        """Return a text that was cut without the beginning of a secret at its end, and how many stood there.
+
+        What is left of a secret may be too short for `remove` to look for.
+        """
+        for at in range(max(0, len(text) - CUT), len(text) - SHORTEST + 1):
+            end = text[at:]
+            known = chain(tuple(self._pieces.get(end[:PIECE], ())), (part for part, _ in tuple(self._short)))
+            if any(form.startswith(end) for form in known):
+                return text[:at] + REMOVED, 1
+        return text, 0
 
     def _remove_escaped(self, text: str, count: int) -> tuple[str, int]:
         """Remove what stands there with some of its characters escaped, in whatever way."""
@@ -171,15 +197,17 @@ def _of_json(match: re.Match[str]) -> str:
 
 def escaped(form: str) -> re.Pattern[str]:
     """Return a pattern for a text, whichever of its characters are escaped, and in whatever way."""
-    return re.compile("".join(map(_escaped, form)))
+    return re.compile("".join(map(_escaped, RUN_OR_CHARACTER.findall(form))))
 
 
 @lru_cache(maxsize=512)
 def _escaped(character: str) -> str:
+    if character.startswith("\\"):  # how many there are tells nothing: each escaping doubles them
+        return r"(?:(?<!\\)\\++|(?:%(?:25)*(?i:5c)|&(?:amp;)*#(?:0*92|[xX]0*5[cC]);|(?<!\\)\\++u005[cC])+)"
     percent = "".join(f"%(?:25)*(?i:{byte:02x})" for byte in character.encode("utf-8", "surrogatepass"))
     letter = JSON_LETTERS_OF.get(character, character)
     names = "".join(f"|{name}" for name, meant in XML_NAMES.items() if meant == character)
     number = ord(character)
-    code = rf"\\+u(?i:{number:04x})|" if number <= LAST_OF_JSON else ""
+    code = rf"{BACKSLASHES}u(?i:{number:04x})|" if number <= LAST_OF_JSON else ""
     entity = rf"&(?:amp;)*(?:#0*{number}|#[xX]0*(?i:{number:x}){names});"
-    return rf"(?:{re.escape(character)}|{percent}|{code}\\+{re.escape(letter)}|{entity})"
+    return rf"(?:{re.escape(character)}|{percent}|{code}{BACKSLASHES}{re.escape(letter)}|{entity})"

@@ -19,6 +19,9 @@ from keywatch.trace.har import read_entries, read_pages, write_har
 AT_ONCE: Final = 64
 """Files that are read at once. More are merged by so many first: each takes memory, and a process may open few."""
 
+LARGEST: Final = 2**53
+"""A number beyond this counts for nothing: it is no size, and no time."""
+
 Source = Callable[[], Iterator[bytes]]
 """Yields the lines of a file in order: when the entry began, a space, and the entry."""
 
@@ -42,7 +45,8 @@ def merge_hars(paths: Sequence[StagingPath], out: StagingPath) -> int:
         OSError: There is no room for temporary files.
     """
     pages: dict[str, dict[str, Any]] = {}
-    sources = [partial(_lines, path, _join_pages(path, pages)) for path in paths]
+    numbers: Counter[str] = Counter()
+    sources = [partial(_lines, path, _join_pages(path, pages, numbers)) for path in paths]
     with contextlib.ExitStack() as stack:
         try:
             return write_har(out, list(pages.values()), map(_entry, _merged(sources, stack)))
@@ -87,7 +91,7 @@ def traffic(paths: Iterable[StagingPath]) -> list[HostTraffic]:
     for path in paths:
         read_pages(path)
         for entry in read_entries(path):
-            host = urlsplit(str(entry["request"].get("url", ""))).netloc
+            host = _host(str(entry["request"].get("url", "")))
             hosts.setdefault(host, _Tally()).add(entry)
     found = [tally.of(host) for host, tally in hosts.items()]
     return sorted(found, key=lambda each: (-each.requests, each.host))
@@ -123,17 +127,32 @@ class _Tally:
 
 def _number(values: object, name: str, default: float = 0) -> float:
     value = values.get(name) if isinstance(values, dict) else None
-    return value if isinstance(value, (int, float)) else default
+    return value if isinstance(value, (int, float)) and -LARGEST <= value <= LARGEST else default
 
 
-def _join_pages(path: StagingPath, pages: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Add a file's pages to all, and return by which ids its entries find them there."""
+def _host(url: str) -> str:
+    """Return whom a URL names; nobody if it is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
+
+
+def _join_pages(path: StagingPath, pages: dict[str, dict[str, Any]], numbers: Counter[str]) -> dict[str, str]:
+    """Add a file's pages to all, and return by which ids its entries find them there.
+
+    Args:
+        path: The file.
+        pages: All, by id.
+        numbers: How often each id has been there.
+    """
     ids: dict[str, str] = {}
     for each in read_pages(path):
-        new, number = each["id"], 1
+        new = each["id"]
+        numbers[new] += 1
         while new in pages:
-            number += 1
-            new = f"{each['id']}-{number}"
+            numbers[each["id"]] += new != each["id"]
+            new = f"{each['id']}-{numbers[each['id']]}"
         ids[each["id"]] = new
         pages[new] = each | {"id": new}
     return ids

@@ -29,12 +29,17 @@ WORDS: Final = (
 
 WHOLE: Final = frozenset(
     {
+        "accesskey",
         "accountkey",
         "codeverifier",
         "cookie",
         "devicecode",
+        "functionkeys",
         "jsessionid",
         "keyhsm",
+        "masterkey",
+        "otp",
+        "passcode",
         "pfx",
         "primarykey",
         "pwd",
@@ -49,8 +54,17 @@ WHOLE: Final = frozenset(
 )
 """Names that a secret goes by, and that no word tells."""
 
-HARMLESS: Final = frozenset({"continuationtoken", "nextpagetoken", "nexttoken"})
+AS_TEXT: Final = frozenset({"auth", "credential", "credentials", "key1", "key2", "pass", "sessionid"})
+"""Names of secrets where they have a text; an object of such a name is looked into."""
+
+PAGE_POSITION: Final = "skiptoken"
+"""Where a list of Azure Resource Manager's or a Key Vault's goes on. It often is JSON in Base64."""
+
+HARMLESS: Final = frozenset({"continuationtoken", "nextpagetoken", "nexttoken", PAGE_POSITION})
 """Where a list goes on."""
+
+NEVER_AN_ID: Final = ("password", "secret", "token")
+"""With one of these in a name that ends with `id`, it is a secret all the same, such as the `secret_id` of a vault."""
 
 HARMLESS_ENDS: Final = (
     "algorithm",
@@ -92,9 +106,15 @@ IN_PARAMETERS: Final = frozenset({"code", "credential", "key", "mfacode", "otp",
 OF_KEYS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})
 """The private members of a JSON Web Key (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1), which have exactly these names."""
 
+PAIRED_NAMES: Final = frozenset({"name", "key"})
+"""Fields and attributes that hold the name of what `value`, beside them, holds."""
+
+OF_VAULTS: Final = frozenset({"value", "plaintext", "secretstring", "secretbinary", "ciphertextblob"})
+"""What vaults call their secrets, digests to sign and signatures."""
+
 IN_HEADERS: Final = ("credential", "encryption-key", "sas", "session-id")
 ALWAYS_SHOWN: Final = frozenset({"access-control-allow-credentials", "access-control-allow-headers"})
-HEADER_KEY: Final = re.compile(r"(?:^|-)key$")
+HEADER: Final = re.compile(r"(?:^|-)key$|^x-(?:auth|pass|hmac)|^authentication$")
 
 
 @lru_cache(maxsize=4096)
@@ -103,15 +123,33 @@ def is_secret_name(name: str) -> bool:
     plain = _plain(name)
     if plain in WHOLE:
         return True
+    if plain.endswith("id") and any(word in plain for word in NEVER_AN_ID):
+        return True
     if plain in HARMLESS or plain.endswith(HARMLESS_ENDS):
         return False
     return any(word in plain for word in WORDS)
 
 
 @lru_cache(maxsize=4096)
+def is_secret_text(name: str) -> bool:
+    """Tell whether a text that goes by a name, in JSON or XML, is a secret."""
+    return is_secret_name(name) or _plain(name) in AS_TEXT
+
+
+@lru_cache(maxsize=4096)
 def is_secret_parameter(name: str) -> bool:
     """Tell whether a parameter of a URL or a form is a secret."""
-    return is_secret_name(name) or _plain(name) in IN_PARAMETERS
+    return is_secret_text(name) or _plain(name) in IN_PARAMETERS
+
+
+def is_secret_label(label: object) -> bool:
+    """Tell whether what a field or an attribute holds is the name of a secret, which is beside it."""
+    return isinstance(label, str) and " " not in label and is_secret_text(label)
+
+
+def is_page_position(name: str) -> bool:
+    """Tell whether a parameter says where a list goes on."""
+    return _plain(name) == PAGE_POSITION
 
 
 @lru_cache(maxsize=4096)
@@ -126,7 +164,7 @@ def is_secret_header(name: str) -> bool:
         or any(word in plain for word in WORDS)
         or any(part in lower for part in IN_HEADERS)
         or lower == "x-identity-header"
-        or HEADER_KEY.search(lower) is not None
+        or HEADER.search(lower) is not None
     )
 
 

@@ -33,6 +33,11 @@ VAULTS: Final = (
     *(f".{domain}" for cloud in AZURE_CLOUDS.values() for domain in cloud.vault_domains),
     ".vault.microsoftazure.de",
 )
+AWS_VAULTS: Final = re.compile(
+    r"(?:^|\.)(?:kms|secretsmanager|ssm)(?:-fips)?\.(?:[\w-]+\.)+(?:amazonaws\.com(?:\.cn)?|api\.aws)$", re.IGNORECASE
+)
+"""Where AWS keeps what is secret: Key Management Service, Secrets Manager and the Parameter Store."""
+
 SCHEMES: Final = re.compile(
     r"(?P<kept>(?:Bearer|Basic|Digest|Negotiate|NTLM|PoP|SharedAccessSignature|SharedKey(?:Lite)?)\s+)(?P<secret>.*)",
     re.IGNORECASE | re.DOTALL,
@@ -54,6 +59,9 @@ PUBLIC: Final = re.compile(r"^(?:image|font|audio|video)/|^application/(?:pkix-c
 
 BEYOND: Final = 8192
 """Characters beyond what is kept of a text that are looked at, so that no secret is cut in two."""
+
+LONGEST_HEADER: Final = 8192
+"""Characters of a header that are shown."""
 
 FORM: Final = re.compile(r"[\w.%+*\[\]-]{1,200}=[^\s<>{}\"]*")
 
@@ -98,7 +106,8 @@ class Redaction:
         lower = name.lower()
         take = partial(self._take, f"{where} header")
         if lower in AUTHORIZATIONS and (match := SIGNED.fullmatch(value) or SCHEMES.fullmatch(value)):
-            taken = take(name, match["secret"])
+            is_signed = match["kept"].lower().startswith(("aws4-", "sharedkey"))
+            taken = self._count("header", where, name) if is_signed else take(name, match["secret"])
             return self.text(match["kept"]) + taken + self.text(match.groupdict().get("rest") or "")
         if lower in COOKIES:
             for cookie in value.split(";")[: COOKIES[lower]]:
@@ -109,7 +118,9 @@ class Redaction:
             return value if len(value) <= CERTIFICATE_START else f"{shown}... ({len(value):,} characters)"
         if is_secret_header(name) and value:
             return take(name, value)
-        return self.url(where, value) if URLS.search(lower) else self.text(value)
+        start = value[: LONGEST_HEADER + BEYOND]
+        shown = self.url(where, start) if URLS.search(lower) else self.text(start)
+        return shown[:LONGEST_HEADER]
 
     def url(self, where: str, url: str) -> str:
         """Return a URL without secrets: none in its user, its path, its query or its fragment."""
@@ -136,6 +147,13 @@ class Redaction:
     def without_known(self, text: str) -> str:
         """Return any text without what is known to be secret."""
         text, count = self.known.remove(text)
+        if count:
+            self.by_check["known value"] += count
+        return text
+
+    def without_cut_end(self, text: str) -> str:
+        """Return a text that was cut without the beginning of a known secret at its end."""
+        text, count = self.known.without_cut_end(text)
         if count:
             self.by_check["known value"] += count
         return text
@@ -180,6 +198,11 @@ class Redaction:
         self.by_name[f"{where} {name[:80]}"] += 1
         return REMOVED
 
+    def _count(self, what: str, where: str, name: str) -> str:
+        """Take out the signature of one request: it is nowhere else, and to remember all would take ever more room."""
+        self.by_name[f"{where} {what} {name[:80]}"] += 1
+        return REMOVED
+
     def _learn_parts(self, secret: str) -> None:
         """Remember what a secret is made of: the parts of a token, and the password in `Basic`."""
         parts = secret.split(".")
@@ -197,7 +220,7 @@ class Redaction:
         """Return a text without what its names say is secret, and whether it could be read as what it is."""
         take = partial(self._take, where)
         start = text.lstrip()[:1]
-        of_a_vault = host.lower().endswith(VAULTS)
+        of_a_vault = host.lower().endswith(VAULTS) or AWS_VAULTS.search(host) is not None
         if start in ("{", "[", '"') or "json" in mime_type.lower():
             try:
                 return Json(take, of_a_vault).redact(text), True
