@@ -443,6 +443,7 @@ def test_urllib3_is_as_it_was_afterwards(tmp_path: Path) -> None:
 def test_what_somebody_else_has_put_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another tool may begin to see requests while a recording goes on, and still sees them when that has ended."""
     seen: list[str] = []
+    monkeypatch.setattr(HTTPConnectionPool, "urlopen", HTTPConnectionPool.urlopen)  # what is put back at the end
 
     with serving(answer(), answer()) as server:
         with recording(tmp_path, TASK):
