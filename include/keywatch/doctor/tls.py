@@ -21,11 +21,7 @@ SAVE: Final = "`--save-ca FILE` writes it down; compare its SHA-256 with what yo
 
 
 def check_tls(place: Place) -> Outcome:
-    """Do a handshake in which the certificate is checked as every request of the connection checks it.
-
-    Raises:
-        ValueError: What is presented are no certificates.
-    """
+    """Do a handshake in which the certificate is checked as every request of the connection checks it."""
     deadline = Deadline(place.transport.connect_timeout)
     try:
         context = verifying_context(place.transport)
@@ -38,10 +34,20 @@ def check_tls(place: Place) -> Outcome:
             f"There is no TLS with this host: {error.strerror or error}.",
             f"{place.knobs.where_to_look} A firewall in between may close such connections.",
         )
-    return _trusted(place, chain_of(tls), tls.version() or "TLS")
+    return _trusted(place, _shown_in(tls), tls.version() or "TLS")
+
+
+def _shown_in(tls: ssl.SSLObject) -> Chain:
+    """Return the chain of a handshake; nothing if it is trusted, and yet too odd to be shown."""
+    try:
+        return chain_of(tls)
+    except ValueError:
+        return ()
 
 
 def _trusted(place: Place, chain: Chain, version: str) -> Outcome:
+    if not chain:
+        return passed(f"{version}; {_trust(place.transport.trust)}.", {"version": version})
     own = chain[0]
     return passed(
         f"{version}, issued by {own.issuer}, valid until {own.not_after:%Y-%m-%d}; {_trust(place.transport.trust)}.",
@@ -98,6 +104,7 @@ def _described(certificate: PresentedCertificate) -> dict[str, Detail]:
         "subject": certificate.subject,
         "issuer": certificate.issuer,
         "names": list(certificate.names),
+        "name_count": certificate.name_count,
         "sha256": certificate.sha256,
         "not_before": certificate.not_before.isoformat(),
         "not_after": certificate.not_after.isoformat(),

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import http.client
+import io
+import re
+import socket
+import ssl
+import sys
 import time
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
+import urllib3
 from azure.core.pipeline.transport import RequestsTransport
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from keywatch.errors import ConfigurationError, TlsError, TransientError, UnreachableError
 from keywatch.transport.hosts import AllowedHosts
 from keywatch.transport.knobs import OF_A_TRANSPORT, Knobs
 from keywatch.transport.presented import presented_to, remember_way
 from keywatch.transport.settings import Transport
-from keywatch.transport.untrusted import innermost, is_untrusted, untrusted
+from keywatch.transport.tunnel import PORTS, Proxy, without_secrets, words_of
+from keywatch.transport.untrusted import innermost, is_untrusted, untrusted, with_errors_within
 
 BROKEN: Final = (BrokenPipeError, ConnectionResetError, http.client.HTTPException)
 """What ends a connection that stood. Through a proxy, urllib3 calls that a ProxyError too."""
@@ -29,6 +38,129 @@ PATIENCE: Final = 5
 """How many read time-outs a whole answer may take."""
 
 CHUNK: Final = 65_536
+TUNNEL_REFUSED: Final = re.compile(r"Tunnel connection failed: ([0-9]{3})(?: (.*))?", re.DOTALL)
+"""How http.client words a proxy's answer to `CONNECT`."""
+
+
+class _TooSlowError(TimeoutError):
+    """An answer comes, but takes too long as a whole."""
+
+
+class _BoundedReader(io.RawIOBase):
+    """Reads an answer from a socket, for so long altogether.
+
+    A socket's own time-out starts anew with every byte. That of the last reads is cut to what is left.
+
+    Args:
+        within: Reads from the socket.
+        connection: The socket, its time-out set.
+    """
+
+    def __init__(self, within: io.RawIOBase, connection: socket.socket) -> None:
+        self._within = within
+        self._connection = connection
+        self._each = connection.gettimeout()
+        self._end = None if self._each is None else time.monotonic() + PATIENCE * self._each
+
+    def readable(self) -> bool:
+        """Tell that this is for reading."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the socket's number."""
+        return self._within.fileno()
+
+    def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - any buffer
+        """Read what is there.
+
+        Raises:
+            TimeoutError: Nothing came in time, or the answer as a whole takes too long.
+        """
+        if self._each is None:
+            return self._within.readinto(buffer)
+        left = self._each if self._end is None else min(self._end - time.monotonic(), self._each)
+        if left <= 0:
+            raise _TooSlowError("timed out")
+        self._connection.settimeout(left)
+        try:
+            return self._within.readinto(buffer)
+        except TimeoutError as error:
+            raise (_TooSlowError("timed out") if left < self._each else error) from None
+
+    def lift(self) -> None:
+        """Let what is still to come take its time."""
+        self._end = None
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._within.close()
+        super().close()
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """An answer that has to be complete in time, headers and body. What a proxy says to `CONNECT` is one too."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as http.client has it
+        super().__init__(sock, *arguments, **options)
+        self._reader = _BoundedReader(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._reader)
+
+
+class _StreamedResponse(_BoundedResponse):
+    """An answer of which only the headers have to be there in time."""
+
+    def begin(self) -> None:
+        super().begin()
+        self._reader.lift()
+
+
+class _SteadyTls(ssl.SSLSocket):
+    """TLS to a proxy, through which TLS to a host goes.
+
+    urllib3 reads from it until the inner TLS has enough. So the time-out is for all reads since it was set.
+    """
+
+    _end: float | None = None
+
+    def settimeout(self, value: float | None, /) -> None:
+        self._end = None if value is None else time.monotonic() + value
+        super().settimeout(value)
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            super().settimeout(left)
+        return super().recv(buflen, flags)
+
+
+class _SecureConnection(HTTPSConnection):
+    """A connection to a host by TLS, perhaps through a proxy."""
+
+    def _connect_tls_proxy(self, hostname: str, sock: socket.socket) -> ssl.SSLSocket:
+        connection = super()._connect_tls_proxy(hostname, sock)
+        connection.__class__ = _SteadyTls
+        return connection
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        self.sock.settimeout(self.timeout)  # the handshake has its own time
+
+
+def _pools(response: type[_BoundedResponse]) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    """Make the classes whose connections read such answers, under the names that urllib3 shows in messages."""
+    bounded = {"response_class": response}
+    plain = type("HTTPConnection", (HTTPConnection,), bounded)
+    secure = type("HTTPSConnection", (_SecureConnection,), bounded)
+    return {
+        "http": type("HTTPConnectionPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("HTTPSConnectionPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
+
+
+BOUNDED: Final = _pools(_BoundedResponse)
+STREAMED: Final = _pools(_StreamedResponse)
 
 
 class _TransportAdapter(requests.adapters.HTTPAdapter):
@@ -38,41 +170,85 @@ class _TransportAdapter(requests.adapters.HTTPAdapter):
     """
 
     def __init__(self, transport: Transport, hosts: AllowedHosts, pool_size: int, largest: int | None) -> None:
-        super().__init__(pool_connections=4, pool_maxsize=pool_size, pool_block=True)
         self._transport = transport
         self._hosts = hosts
         self._largest = largest
+        super().__init__(pool_connections=4, pool_maxsize=pool_size, pool_block=True)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - requests passes them
+        """Make the pools of what is reached directly."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:  # noqa: ANN401 - as requests has it
+        """Make the pools of what is reached through a proxy."""
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    @property
+    def _pools(self) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+        return STREAMED if self._largest is None else BOUNDED
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401 - requests passes them by name
         url = request.url or ""
         self._hosts.require(url)
         options |= {"verify": self._transport.trust, "proxies": self._transport.proxies_for(url)}
         options["timeout"] = options.get("timeout") or self._transport.timeouts
+        before = sys.exception()
         try:
             response = super().send(request, **options)
-        except (requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
-            remember_way(error, url, self._transport)
+            if self._largest is not None:
+                _read(response, self._largest, url)
+        except requests.RequestException as error:
+            if any(isinstance(each, _TooSlowError) for each in with_errors_within(error, causes=True, but=before)):
+                raise _without_end(url) from None
+            self._scrub(error, url, before)
+            if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)):
+                remember_way(error, url, self._transport)
             raise
-        if self._largest is not None:
-            self._read(response, self._largest, url)
         return response
 
-    def _read(self, response: requests.Response, largest: int, url: str) -> None:
-        """Read the answer, but not without end: neither what unpacks to too much nor what only trickles in."""
-        deadline = time.monotonic() + PATIENCE * self._transport.read_timeout
-        parts: list[bytes] = []
-        size = 0
-        for part in response.iter_content(CHUNK):
-            parts.append(part)
-            size += len(part)
-            if size > largest or time.monotonic() > deadline:
-                response.close()
-                raise UnreachableError(
-                    f"{urlsplit(url).hostname} answered with too much, or too slowly, for what it was asked. "
-                    "Check transport.proxy on the connection.",
-                    perhaps_done=True,
-                )
-        response._content = b"".join(parts)  # noqa: SLF001 - as requests itself keeps what it has read
+    def _scrub(self, error: requests.RequestException, url: str, before: BaseException | None) -> None:
+        """Make an error fit for tracebacks: a proxy may have been heard to repeat its credentials."""
+        parts = urlsplit(url)
+        proxy = Proxy.on_the_way(self._transport, parts.hostname or "", parts.port or PORTS[parts.scheme])
+        for each in with_errors_within(error, causes=True, but=before):
+            if not isinstance(each, ssl.SSLError):  # whose words are OpenSSL's
+                each.args = tuple(_fit(argument, proxy) for argument in each.args)
+
+
+def _read(response: requests.Response, largest: int, url: str) -> None:
+    """Read an answer, but none that unpacks to too much."""
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_content(CHUNK):
+        parts.append(part)
+        size += len(part)
+        if size > largest:
+            response.close()
+            raise _without_end(url)
+    response._content = b"".join(parts)  # noqa: SLF001 - as requests itself keeps what it has read
+
+
+def _without_end(url: str) -> UnreachableError:
+    return UnreachableError(
+        f"{urlsplit(url).hostname} answered with too much, or too slowly, for what it was asked. "
+        "Check transport.proxy on the connection.",
+        perhaps_done=True,
+    )
+
+
+def _fit(argument: object, proxy: Proxy | None) -> object:
+    """Make an argument of an error fit to be shown."""
+    if isinstance(argument, bytes):
+        argument = argument.decode("latin-1")
+    if not isinstance(argument, str):
+        return argument
+    if refused := TUNNEL_REFUSED.fullmatch(argument):
+        # The status is kept whatever user and password are: it decides what the failure means.
+        return f"Tunnel connection failed: {refused[1]} {words_of(proxy, refused[2] or '')}".rstrip()
+    return without_secrets(argument, proxy)
 
 
 def requests_session(
@@ -163,7 +339,7 @@ def network_error(
         return _proxy_error(error, host, knobs)
     if isinstance(error, requests.exceptions.ReadTimeout):
         return UnreachableError(f"{host} did not answer in time. {knobs.where_to_look}", perhaps_done=True)
-    if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
+    if any(isinstance(each, urllib3.exceptions.NewConnectionError) for each in with_errors_within(error)):
         return UnreachableError(f"{host} cannot be reached: {_reason(error)}. {knobs.where_to_look}")
     return UnreachableError(f"The connection to {host} broke before an answer came.", perhaps_done=True)
 
@@ -173,13 +349,20 @@ def _proxy_error(
 ) -> TlsError | ConfigurationError | UnreachableError:
     if is_untrusted(error):
         return untrusted(f"the proxy on the way to {host}", error, presented_to(error, by_the_proxy=True), knobs)
-    reason = _reason(error)
-    if "407" in reason:
+    reason, status = _refusal(error)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return ConfigurationError(
             f"The proxy on the way to {host} wants credentials, or other ones. Put them into {knobs.proxy}: "
             "http://user:password@host:port."
         )
     return UnreachableError(f"The proxy did not connect to {host}: {reason}. {knobs.where_to_look}")
+
+
+def _refusal(error: requests.exceptions.ProxyError) -> tuple[str, int | None]:
+    """Return a proxy's refusal in words, and its status; None if it was not even asked, or said nothing."""
+    reason = innermost(error)
+    refused = TUNNEL_REFUSED.fullmatch(str(reason)) if type(reason) is OSError else None
+    return _reason(error), int(refused[1]) if refused else None
 
 
 def _reason(error: BaseException) -> str:

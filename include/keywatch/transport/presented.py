@@ -21,6 +21,7 @@ from keywatch.transport.tunnel import HTTPS, Deadline, Proxy, connection_to, sha
 
 LONGEST_NAME: Final = 200
 MOST_CERTIFICATES: Final = 10
+MOST_NAMES: Final = 20
 WAY: Final = "keywatch_way"
 """The attribute of an SDK's error that says by which way it came about."""
 
@@ -32,7 +33,8 @@ class PresentedCertificate:
     Attributes:
         subject: Whose it is, such as `CN=mitmproxy,O=mitmproxy`.
         issuer: Who issued it.
-        names: The host names and addresses that it is for.
+        names: The host names and addresses that it is for, the first of them if there are many.
+        name_count: How many there are.
         sha256: Its fingerprint, hex pairs with colons between them.
         not_before: From when on it is valid, UTC.
         not_after: Until when it is valid, UTC.
@@ -50,19 +52,31 @@ class PresentedCertificate:
     is_ca: bool
     self_signed: bool
     pem: str = field(repr=False)
+    name_count: int = 0
 
     @classmethod
     def of(cls, der: bytes) -> PresentedCertificate:
         """Read a certificate.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is none, or too odd a one to be read.
         """
+        try:
+            return cls._read(der)
+        except ValueError:
+            raise
+        except Exception as error:  # what cryptography raises of odd ones has no common base but this
+            raise ValueError(f"a certificate that cannot be read: {type(error).__name__}") from error
+
+    @classmethod
+    def _read(cls, der: bytes) -> PresentedCertificate:
         found = x509.load_der_x509_certificate(der)
+        names = _names(found)
         return cls(
             subject=_shown(found.subject.rfc4514_string()),
             issuer=_shown(found.issuer.rfc4514_string()),
-            names=_names(found),
+            names=tuple(map(_shown, names[:MOST_NAMES])),
+            name_count=len(names),
             sha256=found.fingerprint(SHA256()).hex(":").upper(),
             not_before=found.not_valid_before_utc,
             not_after=found.not_valid_after_utc,
@@ -173,17 +187,20 @@ def _shown(name: str) -> str:
     return "".join(each if each.isprintable() else "…" for each in name)[:LONGEST_NAME] or "(no name)"
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _names(certificate: x509.Certificate) -> list[str]:
+    """Return the names that a certificate is for; none if they cannot be read.
+
+    Whoever presents it wrote it: what cryptography raises of odd ones has no common base but `Exception`.
+    """
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ()
-    found = names.get_values_for_type(x509.DNSName) + [str(a) for a in names.get_values_for_type(x509.IPAddress)]
-    return tuple(map(_shown, found))
+    except Exception:  # noqa: BLE001 - as said
+        return []
+    return names.get_values_for_type(x509.DNSName) + [str(a) for a in names.get_values_for_type(x509.IPAddress)]
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except Exception:  # noqa: BLE001 - as in `_names`
         return False

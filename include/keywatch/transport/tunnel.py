@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import certifi
 from urllib3.util.ssl_ import create_urllib3_context
@@ -31,6 +31,12 @@ LARGEST_HEAD: Final = 65_536
 """Bytes of a proxy's answer to `CONNECT` that are read at most."""
 
 PART: Final = 16_384
+LONGEST_WORDS: Final = 100
+"""Characters that are shown of what a proxy says."""
+
+SHORT: Final = 4
+"""Characters up to which a secret is taken out only where it is a word: else it would be found everywhere."""
+
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?")
 
 
@@ -79,12 +85,14 @@ class Proxy:
         port: Its port.
         secure: Whether it is spoken to by TLS.
         authorization: What it is shown as `Proxy-Authorization`; None if it wants nothing.
+        secrets: User and password, and how else they may be written; it may repeat what it is shown.
     """
 
     host: str
     port: int
     secure: bool
     authorization: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def on_the_way(cls, transport: Transport, host: str, port: int = HTTPS) -> Proxy | None:
@@ -98,6 +106,7 @@ class Proxy:
             port=parts.port or PORTS[parts.scheme],
             secure=parts.scheme == "https",
             authorization=_basic(parts.username, parts.password),
+            secrets=_secrets(parts.username, parts.password),
         )
 
     @property
@@ -126,6 +135,40 @@ def verifying_context(transport: Transport) -> ssl.SSLContext:
     return context
 
 
+def without_secrets(text: str, proxy: Proxy | None) -> str:
+    """Return what was said on the way without the proxy's credentials, on one line, and not too long."""
+    for secret in proxy.secrets if proxy else ():
+        word = re.escape(secret)
+        pattern = word if len(secret) > SHORT else rf"(?<![A-Za-z0-9]){word}(?![A-Za-z0-9])"
+        text = re.sub(pattern, "…", text, flags=re.IGNORECASE)
+    return printable(text)
+
+
+def words_of(proxy: Proxy | None, said: str) -> str:
+    """Return what may be shown of a proxy's own words: it chose them."""
+    return without_secrets(said, proxy)[:LONGEST_WORDS].strip()
+
+
+def connected(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect to a host by whichever of its addresses answers; all of them together have until the deadline.
+
+    Raises:
+        OSError: None does.
+    """
+    refusal: OSError = OSError("this name has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(deadline.left())
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            refusal = error
+        else:
+            return connection
+    raise refusal
+
+
 @contextmanager
 def proxy_connection(proxy: Proxy, transport: Transport, deadline: Deadline) -> Iterator[socket.socket]:
     """Connect to a proxy; to one that is spoken to by TLS only if its own certificate is trusted.
@@ -133,10 +176,11 @@ def proxy_connection(proxy: Proxy, transport: Transport, deadline: Deadline) -> 
     Raises:
         OSError: It cannot be reached, or not be trusted.
     """
-    with socket.create_connection((proxy.host, proxy.port), deadline.left()) as plain:
+    with connected(proxy.host, proxy.port, deadline) as plain:
         if not proxy.secure:
             yield plain
             return
+        plain.settimeout(deadline.left())
         with verifying_context(transport).wrap_socket(plain, server_hostname=proxy.host) as secure:
             yield secure
 
@@ -157,7 +201,7 @@ def open_tunnel(connection: socket.socket, proxy: Proxy, host: str, port: int, d
         raise TunnelRefusedError(None, "")
     status = int(line[1])
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        raise TunnelRefusedError(status, printable((line[2] or b"").decode("latin-1")).strip())
+        raise TunnelRefusedError(status, words_of(proxy, (line[2] or b"").decode("latin-1")))
 
 
 @contextmanager
@@ -170,7 +214,7 @@ def connection_to(host: str, port: int, transport: Transport, deadline: Deadline
     """
     proxy = Proxy.on_the_way(transport, host, port)
     if proxy is None:
-        with socket.create_connection((host, port), deadline.left()) as direct:
+        with connected(host, port, deadline) as direct:
             yield direct
         return
     with proxy_connection(proxy, transport, deadline) as connection:
@@ -232,3 +276,17 @@ def _basic(user: str | None, password: str | None) -> str | None:
         return None
     pair = f"{unquote(user)}:{unquote(password or '')}".encode()
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+def _secrets(user: str | None, password: str | None) -> tuple[str, ...]:
+    """Return all that must not be shown of a proxy's credentials, the longest first."""
+    basic = _basic(user, password)
+    if basic is None:
+        return ()
+    encoded = basic.partition(" ")[2]
+    found = {encoded, encoded.rstrip("=")}
+    for each in (user or "", password or ""):
+        plain = unquote(each)
+        found |= {each, plain, quote(plain), quote(plain, safe=""), repr(plain)[1:-1]}
+        found.add(plain.encode("utf-8", "surrogateescape").decode("latin-1"))  # as http.client reads a proxy's words
+    return tuple(sorted(filter(None, found), key=lambda secret: (-len(secret), secret)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,8 +23,35 @@ Chain = tuple[PresentedCertificate, ...]
 
 
 def is_untrusted(error: BaseException) -> bool:
-    """Tell whether an SDK's error is about a certificate that is not trusted."""
-    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    """Tell whether an SDK's error is about a certificate that is not trusted.
+
+    By the errors within alone: any words in it may be those of a proxy.
+    """
+    return any(isinstance(each, ssl.SSLCertVerificationError) for each in with_errors_within(error))
+
+
+def with_errors_within(
+    error: BaseException, *, causes: bool = False, but: BaseException | None = None
+) -> Iterator[BaseException]:
+    """Yield an error and those that it wraps.
+
+    Args:
+        error: As an SDK raised it.
+        causes: Whether those that a traceback shows before it are meant too.
+        but: One that is not followed, such as what was being handled before.
+    """
+    seen = {id(but)}
+    rest = [error]
+    while rest:
+        each = rest.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        wrapped = getattr(each, "kwargs", None)  # where botocore has it
+        within = [*each.args, getattr(each, "reason", None), *(wrapped.values() if isinstance(wrapped, dict) else ())]
+        shown = (each.__cause__, each.__context__) if causes else ()
+        rest += [found for found in (*within, *shown) if isinstance(found, BaseException)]
 
 
 def untrusted(host: str, error: BaseException, chain: Chain, knobs: Knobs) -> TlsError:
@@ -137,8 +165,12 @@ def _add(what: str, knobs: Knobs) -> str:
     )
 
 
+def _others(count: int) -> str:
+    return f" and {count - MOST_NAMES} others" if count > MOST_NAMES else ""
+
+
 def _names_of(chain: Chain) -> str:
     names = chain[0].names if chain else ()
     if not names:
         return "another name" if not chain else chain[0].subject
-    return ", ".join(names[:MOST_NAMES]) + (" and others" if len(names) > MOST_NAMES else "")
+    return ", ".join(names[:MOST_NAMES]) + _others(chain[0].name_count)

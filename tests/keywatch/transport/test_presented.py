@@ -20,6 +20,11 @@ from azure.core import PipelineClient
 from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest, HttpResponse
 from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from keywatch.access_keys.accounts import caller_account
 from keywatch.credentials.entra_http import EntraHttp
@@ -28,7 +33,7 @@ from keywatch.transport import AWS_HOSTS, AZURE_CLOUDS, AllowedHosts, Transport
 from keywatch.transport.aws import aws_client
 from keywatch.transport.azure_core import azure_core_error
 from keywatch.transport.http import azure_core_arguments, network_error, requests_session
-from keywatch.transport.presented import authority_of, presented_chain
+from keywatch.transport.presented import PresentedCertificate, authority_of, presented_chain
 from keywatch.transport.tunnel import TunnelRefusedError
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.keywatch.loopback import LoopbackProxy, TlsHost, self_signed_context, server_context, silent
@@ -288,3 +293,73 @@ def test_other_failures_of_tls_are_no_matter_of_trust(cloud: LocalCloud) -> None
         error = failure(transport, f"https://{place}/", AllowedHosts("test", (place,)))
 
     assert isinstance(error, UnreachableError)
+
+
+X400_NAME = bytes.fromhex("3004a3023000")
+"""A SubjectAltName of a kind that cryptography does not read."""
+
+
+def odd(*extensions: x509.ExtensionType) -> bytes:
+    """Make a certificate, DER, with extensions that nobody needs."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "odd")])
+    builder = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
+
+
+def unknown(oid: str, value: bytes = b"\x05\x00") -> x509.UnrecognizedExtension:
+    """Make an extension of any kind."""
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value)
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        odd(unknown("1.2.3.4"), unknown("1.2.3.5")).replace(bytes.fromhex("06032a0305"), bytes.fromhex("06032a0304")),
+        odd(unknown("2.5.29.17", X400_NAME)),
+        odd(unknown("2.5.29.17", b"\xff")),
+        odd(unknown("2.5.29.19", b"\xff")),
+    ],
+    ids=["twice the same extension", "names of an odd kind", "no names", "no constraints"],
+)
+def test_odd_certificate_is_shown_as_far_as_it_can_be_read(der: bytes) -> None:
+    """What of a certificate cannot be read is unknown, and the rest is told."""
+    certificate = PresentedCertificate.of(der)
+
+    assert (certificate.subject, certificate.names, certificate.is_ca) == ("CN=odd", (), False)
+
+
+@pytest.mark.parametrize("der", [b"", b"\x30\x00", b"nonsense"])
+def test_what_is_no_certificate_is_a_value_error(der: bytes) -> None:
+    """Callers have one error to expect."""
+    with pytest.raises(ValueError, match=r".+"):
+        PresentedCertificate.of(der)
+
+
+def test_names_of_a_certificate_are_bounded_and_counted(tmp_path: Path) -> None:
+    """Of thousands of names the first are shown, and how many there are."""
+    ca = trustme.CA()
+    names = [f"h{number}.example" for number in range(300)]
+
+    with TlsHost(server_context(ca.issue_cert(*names))) as host:
+        error = str(refused_by(host, ca, tmp_path))
+        chain = presented_chain("localhost", host.port, Transport(proxy="direct"))
+
+    assert (len(chain[0].names), chain[0].name_count) == (20, 300)
+    assert "h4.example and 295 others and not for localhost" in error
+
+
+def test_chain_is_bounded() -> None:
+    """Of a chain without end the first certificates are shown."""
+    more = [trustme.CA().cert_pem.bytes() for _ in range(20)]
+
+    with TlsHost(server_context(trustme.CA().issue_cert("localhost"), *more)) as host:
+        chain = presented_chain("localhost", host.port, Transport(proxy="direct"))
+
+    assert len(chain) == 10
