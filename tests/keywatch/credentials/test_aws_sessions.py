@@ -383,7 +383,7 @@ def test_untrusted_endpoint_is_told_where_aws_connections_say_it(cloud: LocalClo
     """A proxy that inspects TLS is trusted by the extra that `aws` connections have for that."""
     cloud.inject(Fault(FaultKind.TLS_UNTRUSTED, host=ROLES_ANYWHERE, count=None))
 
-    with pytest.raises(TlsError, match="`verify` in the aws connection's extras"):
+    with pytest.raises(TlsError, match=r"`transport\.extra_ca_bundle` in the aws connection's extras"):
         sessions(cloud).get()
 
 
