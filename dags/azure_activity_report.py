@@ -16,8 +16,9 @@ fails the run if anything is missing.
 `Microsoft.Compute/virtualMachines/read` (`docs/azure-setup.md`), and a destination connection; press *Test* on both.
 
 **Earlier days.** `airflow backfill create --dag-id azure_activity_report --from-date 2026-01-01 --to-date 2026-01-08`
-reads the activity log of the first to the seventh, up to 90 days back: it names the day after the last. A run that is
-triggered by hand takes its window from the form.
+reads the activity log of the first to the seventh, up to 90 days back: it names the day after the last. Days that have
+a run are left out; `--reprocess-behavior failed` makes red ones anew. A run that is triggered by hand takes its window
+from the form.
 
 **When it fails**
 - `verdict` is red: its log names every subscription that was not read, with the reason. Everything else is delivered.

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
 
 from keywatch.errors import IncompleteReportError
+from keywatch.pipeline.azure.verdict import activity_verdict
 from keywatch.pipeline.verdict import verdict
 
 log = logging.getLogger(__name__)
+
+VERDICTS: Final[Mapping[str, Callable[[Any], str]]] = {"azure_activity_report": activity_verdict}
+"""By DAG, where it is not that of the access keys."""
 
 SAID_ALREADY = "failed"
 """The state of a run whose failure has been told of, when its deadline passes."""
@@ -119,8 +123,9 @@ def _verdict(context: Mapping[str, Any]) -> str:
             published = context["ti"].xcom_pull(task_ids="publish")
     except Exception as error:  # noqa: BLE001 - a notification that says less is better than none
         log.warning("What task publish found cannot be had: %s", error)
+    give_verdict = VERDICTS.get(context["dag"].dag_id, verdict)
     try:
-        return verdict(published) + " Yet the run failed."
+        return give_verdict(published) + " Yet the run failed."
     except IncompleteReportError as error:
         return str(error)
 

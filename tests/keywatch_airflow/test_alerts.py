@@ -129,6 +129,30 @@ def test_failure_names_accounts_and_run(told: list[str]) -> None:
     )
 
 
+def test_failure_of_azures_report_names_its_subscriptions() -> None:
+    """Each DAG's verdict is its own: the one over Azure names subscriptions."""
+    published = {
+        "run_id": RUN_ID,
+        "complete": False,
+        "window_start": "2026-03-01T00:00:00Z",
+        "window_end": "2026-03-02T00:00:00Z",
+        "statuses": {"denied": 1, "ok": 5},
+        "events": 7,
+        "virtual_machines": 3,
+        "accepted": 10,
+        "rejected": 0,
+        "perhaps_twice": 0,
+        "problems": ["11111111-2222-3333-4444-555555555555, events: denied: Azure does not let the application"],
+        "more_problems": 0,
+    }
+    context = {**failed(published), "dag": DAG("azure_activity_report", schedule=None)}
+
+    text = failure(cast("Context", context)).text
+
+    assert "11111111-2222-3333-4444-555555555555, events: denied" in text
+    assert "Nothing was published" in failure(cast("Context", {**context, "ti": TaskInstance(None)})).text
+
+
 @pytest.mark.parametrize("published", [None, RuntimeError("no XCom here")])
 def test_failure_without_a_report_says_where_to_look(published: Exception | None) -> None:
     """Where nothing was published, or nobody can tell what, the notification says how to go on."""

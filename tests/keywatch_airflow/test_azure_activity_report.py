@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import pendulum
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -51,6 +52,17 @@ def params(cloud: LocalCloud, connect: Connect, monkeypatch: pytest.MonkeyPatch,
 def test_run_reads_its_day_and_the_two_hours_before(interval: steps.Interval, now: datetime, window: Window) -> None:
     """Of a schedule or a backfill the day of its interval, else the last day that ended an hour ago."""
     assert steps.window_of_run(None, None, interval, now) == window
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_run_reads_its_day_as_airflow_hands_it_on(zone: str) -> None:
+    """Airflow's moments are pendulum's, of any zone; the window is plain, and in UTC."""
+    start, end = (pendulum.instance(each).in_timezone(zone) for each in (TODAY - DAY + HOUR, TODAY + HOUR))
+
+    window = steps.window_of_run(None, None, (start, end), pendulum.instance(NOW))
+
+    assert window == YESTERDAY
+    assert {type(window.start), type(window.end)} == {datetime}
 
 
 def test_run_reads_what_the_form_says() -> None:

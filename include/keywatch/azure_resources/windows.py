@@ -98,12 +98,14 @@ class Window:
 def _in_utc(moment: datetime) -> datetime:
     """Return a moment in UTC, with room for a day on either side.
 
+    Airflow's moments are pendulum's, which reckon with `datetime.UTC` as if it were no time zone; this one is plain.
+
     Raises:
         ActivityWindowError: It is at the end of time.
     """
     try:
-        utc = moment.astimezone(UTC)
-        _ = utc - timedelta(days=1), utc + timedelta(days=1)
+        plain = datetime.combine(moment.date(), moment.time()) - (moment.utcoffset() or timedelta())
+        _ = plain - timedelta(days=1), plain + timedelta(days=1)
     except OverflowError as error:
         raise ActivityWindowError(f"{moment.isoformat()} is no moment of a window. Correct it.") from error
-    return utc
+    return plain.replace(tzinfo=UTC)
