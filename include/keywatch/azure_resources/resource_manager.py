@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from azure.core import PipelineClient
-from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RequestIdPolicy, UserAgentPolicy
 from azure.core.rest import HttpRequest
@@ -28,7 +27,7 @@ from keywatch.azure_resources.rate import pause_after
 from keywatch.azure_resources.seen import Seen
 from keywatch.errors import KeywatchError, ServiceUnavailableError
 from keywatch.transport import AllowedHosts, AzureCloud, Transport
-from keywatch.transport.azure_core import scrubbed
+from keywatch.transport.azure_core import ForgettingCredential, scrubbed
 from keywatch.transport.http import azure_core_arguments
 from keywatch.transport.retry import retrying
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
@@ -45,14 +44,6 @@ MOST_REPEATED: Final = 10
 
 MOST_EMPTY: Final = 1_000
 """Empty pages in a row, after which it is too. Some are met in practice."""
-
-
-class ForgettingCredential(TokenCredential, Protocol):
-    """A credential whose tokens can be given up before their time."""
-
-    def forget(self) -> None:
-        """Drop the tokens in memory, since a service does not accept them; the next one is new."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
-from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
 from azure.monitor.ingestion import LogsIngestionClient
 
@@ -26,7 +25,7 @@ from keywatch.log_analytics.logs_ingestion_answers import Asked, refusal
 from keywatch.log_analytics.row_encoder import RowEncoder
 from keywatch.log_analytics.tables import Table
 from keywatch.transport import AllowedHosts, Transport
-from keywatch.transport.azure_core import NO_RETRIES, scrubbed
+from keywatch.transport.azure_core import NO_RETRIES, ForgettingCredential, scrubbed
 from keywatch.transport.http import azure_core_arguments
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
@@ -94,14 +93,6 @@ def check_stream(stream: str) -> str:
             "A stream's name is Custom- and then letters, digits and underscores. Correct it on the connection."
         )
     return stream
-
-
-class ForgettingCredential(TokenCredential, Protocol):
-    """A credential whose tokens can be given up before their time."""
-
-    def forget(self) -> None:
-        """Drop the tokens in memory, since a service does not accept them; the next one is new."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

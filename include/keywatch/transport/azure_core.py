@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import requests
+from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
@@ -28,6 +29,14 @@ from keywatch.transport.retry import retry_after_seconds
 NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0}
 """azure-core's own retries are switched off: ours cover what it leaves out, log each attempt alike, and do not wait
 out a `Retry-After` of hours."""
+
+
+class ForgettingCredential(TokenCredential, Protocol):
+    """A credential whose tokens can be given up before their time."""
+
+    def forget(self) -> None:
+        """Drop the tokens in memory, since a service does not accept them; the next one is new."""
+        ...
 
 
 def azure_core_error(error: AzureError, host: str) -> KeywatchError:

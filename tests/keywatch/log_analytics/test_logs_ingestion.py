@@ -28,7 +28,6 @@ from keywatch.log_analytics.chunk import Rejected
 from keywatch.log_analytics.delivery import Delivery, deliver
 from keywatch.log_analytics.destination import Sent
 from keywatch.log_analytics.logs_ingestion import (
-    ForgettingCredential,
     IngestionEndpoint,
     LogsIngestion,
     Packing,
@@ -38,6 +37,7 @@ from keywatch.log_analytics.logs_ingestion import (
 from keywatch.log_analytics.receipts import ReceiptBook
 from keywatch.pipeline.tables import TABLES
 from keywatch.staging import encode, line_writer
+from keywatch.transport.azure_core import ForgettingCredential
 from localcloud import Fault, FaultKind, LocalCloud
 from tests.keywatch.credentials.reach import AUDIT, CLOUD, credential, signed
 from tests.keywatch.reach import transport_to
