@@ -20,6 +20,8 @@ from localcloud.accounts_client import AccountsControls
 from localcloud.aws_client import AwsControls
 from localcloud.azure_client import AzureControls
 from localcloud.azure_model import AzureAccess
+from localcloud.identity_client import IdentityControls
+from localcloud.identity_model import IdentityAccess
 from localcloud.model import (
     STATE_FILE,
     AwsAccess,
@@ -54,7 +56,7 @@ class LocalCloudError(Exception):
     """The local cloud did not start, or did not do what it was asked."""
 
 
-class LocalCloud(AzureControls, ResourceControls, AwsControls, AccountsControls):
+class LocalCloud(AzureControls, ResourceControls, AwsControls, AccountsControls, IdentityControls):
     """A local cloud: use it as a context manager to start one, or `attach` to one that runs.
 
         with LocalCloud(seed=Seed(accounts=1, users=10)) as cloud:
@@ -191,6 +193,11 @@ class LocalCloud(AzureControls, ResourceControls, AwsControls, AccountsControls)
         """Tenants, applications, identities, subscriptions, the vault and the event hub."""
         return self._running.azure
 
+    @property
+    def identity(self) -> IdentityAccess:
+        """The identity providers, what is registered with them for the portal, and whom they know from the start."""
+        return self._running.identity
+
     def keys(self) -> list[SeededKey]:
         """Give every access key as seeded, with its full id; deletions since then do not show."""
         return [from_json(SeededKey, each) for each in self._ask("GET", "/truth")["keys"]]
@@ -303,7 +310,7 @@ class LocalCloud(AzureControls, ResourceControls, AwsControls, AccountsControls)
         self._ask("POST", "/clock-offset", body={"seconds": seconds})
 
     def reset(self) -> None:
-        """Bring everything back to the seed: AWS, Azure, tables and their rows, clocks, request log and faults."""
+        """Bring everything back to the seed: AWS, Azure, people, tables with their rows, clocks, log and faults."""
         self._ask("POST", "/reset")
 
     @property

@@ -25,6 +25,8 @@ from localcloud.data_collection import DataCollection
 from localcloud.data_collector import DataCollector
 from localcloud.faults import Faults
 from localcloud.http1 import DATE
+from localcloud.identity.gateway import Gateway
+from localcloud.identity.identities import Identities
 from localcloud.logs_ingestion import LogsIngestion, new_access
 from localcloud.model import AwsAccess, Seed, Workspace
 from localcloud.request_log import RequestLog
@@ -76,6 +78,7 @@ class Cloud:
         )
         self.store = Store(rows)
         self.azure = Azure(self.workspaces[1].shared_key, seed, self.population.now)
+        self.identities = Identities(self.azure)
         self.collection = DataCollection(self.store, self.workspaces[0].id)
         self.logs_ingestion = new_access()
         self.functions: dict[tuple[str, str], str] = {}
@@ -93,7 +96,9 @@ class Cloud:
             DataCollector(self.workspaces, self.store),
             LogsIngestion(self.logs_ingestion, self.collection, self.store, self.azure.authority),
             *self.azure.services,
+            *self.identities.services,
         )
+        self.gateway = Gateway(lambda host: any(each.owns(host) for each in self.services))
 
     @property
     def aws_access(self) -> AwsAccess:
@@ -125,6 +130,7 @@ class Cloud:
         CLOCK.reset()
         DATE.reset()
         self.azure.reset()
+        self.identities.reset()
         self.store.clear()
         self.collection.reset()
         self.functions.clear()

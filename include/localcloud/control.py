@@ -15,6 +15,7 @@ from localcloud.aws import control as aws_control
 from localcloud.azure import resources_control
 from localcloud.azure.control import VERBS
 from localcloud.http1 import DATE, BadRequestError, Request, Response, ServerConnection
+from localcloud.identity import control as identity_control
 from localcloud.kql import KqlError
 from localcloud.model import Fault, from_json
 from localcloud.store import UnknownTableError
@@ -147,6 +148,18 @@ def _accounts(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], An
     return lambda cloud, _, body: accounts_control.VERBS[verb](cloud.accounts, body)
 
 
+def _identity(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
+    return lambda cloud, _, body: identity_control.VERBS[verb](cloud.identities, body)
+
+
+def _serve_at(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> None:
+    cloud.gateway.serve_at(body["host"], body["port"])
+
+
+def _serve_no_longer(cloud: Cloud, _: dict[str, str], body: dict[str, Any]) -> None:
+    cloud.gateway.serve_no_longer(body["host"])
+
+
 def _aws(verb: str) -> Callable[[Cloud, dict[str, str], dict[str, Any]], Any]:
     return lambda cloud, _, body: aws_control.VERBS[verb](cloud, body)
 
@@ -169,6 +182,9 @@ ROUTES: dict[tuple[str, str], Callable[[Cloud, dict[str, str], dict[str, Any]], 
     ("POST", "/clock-offset"): _set_clock_offset,
     **{("POST", f"/azure/{verb}"): _azure(verb) for verb in VERBS},
     **{("POST", f"/resources/{verb}"): _resources(verb) for verb in resources_control.VERBS},
+    ("POST", "/identity/serve_at"): _serve_at,
+    ("POST", "/identity/serve_no_longer"): _serve_no_longer,
+    **{("POST", f"/identity/{verb}"): _identity(verb) for verb in identity_control.VERBS},
     **{("POST", f"/aws/{verb}"): _aws(verb) for verb in aws_control.VERBS},
     **{("POST", f"/accounts/{verb}"): _accounts(verb) for verb in accounts_control.VERBS},
 }

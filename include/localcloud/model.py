@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from localcloud.azure_model import AzureAccess
+from localcloud.identity_model import IdentityAccess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -239,6 +240,7 @@ class State:
     workspaces: tuple[Workspace, ...]
     logs_ingestion: LogsIngestionAccess
     azure: AzureAccess
+    identity: IdentityAccess
 
     def dump(self) -> str:
         """Write as JSON, secrets included."""
@@ -256,6 +258,7 @@ class State:
         values["workspaces"] = tuple(from_json(Workspace, each) for each in values["workspaces"])
         values["logs_ingestion"] = from_json(LogsIngestionAccess, values["logs_ingestion"])
         values["azure"] = AzureAccess.load(values["azure"])
+        values["identity"] = IdentityAccess.load(values["identity"])
         return from_json(cls, values)
 
 

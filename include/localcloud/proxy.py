@@ -16,6 +16,7 @@ from localcloud import data_collector, logs_ingestion
 from localcloud.azure import event_hubs, key_vault
 from localcloud.certificates import Certificates, Presented
 from localcloud.http1 import BadRequestError, Request, Response, ServerConnection
+from localcloud.identity.gateway import Gateway, relay
 from localcloud.model import Fault, FaultKind
 from localcloud.request_log import RequestLog, answered, describe, refused_tunnel
 
@@ -82,12 +83,15 @@ class Proxy:
         faults: Faults,
         log: RequestLog,
         worker: Executor,
+        *,
+        gateway: Gateway,
     ) -> None:
         self._services = services
         self._certificates = certificates
         self._faults = faults
         self._log = log
         self._worker = worker
+        self._gateway = gateway
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
@@ -112,7 +116,7 @@ class Proxy:
         if request is None:
             return
         try:
-            host, service = self._destination(request)
+            host, destination = self._destination(request)
         except RefusedTunnelError as refused:
             self._log.add(refused_tunnel(refused.host, refused.status, str(refused)))
             await outside.respond(Response(refused.status, f"{refused}\n".encode()), close=True)
@@ -123,9 +127,13 @@ class Proxy:
             await outside.respond(Response(503, b"The host refuses the connection\n"), close=True)
             return
         await self._end_tls(host, fault, writer)
-        await self._serve(host, service, ServerConnection(reader, writer), writer)
+        if isinstance(destination, int):
+            await relay(destination, reader, writer)
+            return
+        await self._serve(host, destination, ServerConnection(reader, writer), writer)
 
-    def _destination(self, request: Request) -> tuple[str, Service]:
+    def _destination(self, request: Request) -> tuple[str, Service | int]:
+        """Find the service behind a CONNECT, or the port of loopback that the gateway relays it to."""
         if request.method != "CONNECT":
             raise RefusedTunnelError(
                 request.headers.get("host", ""), 403, "Only CONNECT is served here; plain HTTP is not proxied"
@@ -134,6 +142,8 @@ class Proxy:
         if authority is None:
             raise RefusedTunnelError(request.target, 400, "CONNECT needs <host>:<port>")
         host = authority[1].lower()
+        if self._gateway.owns(host) and int(authority[2]) == PORT:
+            return host, self._relayed(host)
         service = next((each for each in self._services if each.owns(host)), None)
         if service is None and host.endswith(NAMED):
             raise RefusedTunnelError(host, 502, f"The name {host} does not resolve: there is no such resource")
@@ -143,6 +153,12 @@ class Proxy:
                 host, 403, f"The local cloud does not play {request.target}. It plays, on port {PORT}: {plays}"
             )
         return host, service
+
+    def _relayed(self, host: str) -> int:
+        port = self._gateway.port(host)
+        if port is None:
+            raise RefusedTunnelError(host, 502, f"Nothing is served at {host}; serve_at says where it is")
+        return port
 
     async def _end_tls(self, host: str, fault: Fault | None, writer: asyncio.StreamWriter) -> None:
         context = self._certificates.context(host, PRESENTED[fault.kind] if fault else Presented.VALID)

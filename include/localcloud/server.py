@@ -77,7 +77,7 @@ class _Server:
         self._options.state.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="services") as worker:
             cloud = await loop.run_in_executor(worker, Cloud, self._options.seed, self._options.state / ROWS_FILE)
-            proxy = Proxy(cloud.services, self._certificates, cloud.faults, cloud.log, worker)
+            proxy = Proxy(cloud.services, self._certificates, cloud.faults, cloud.log, worker, gateway=cloud.gateway)
             control = Control(cloud, self._token, worker)
             servers = [
                 await self._listen(proxy.connection, self._options.port),
@@ -125,6 +125,7 @@ class _Server:
             workspaces=cloud.workspaces,
             logs_ingestion=cloud.logs_ingestion,
             azure=cloud.azure.access(self._options.state.resolve(), f"http://{LOOPBACK}:{identity_port}"),
+            identity=cloud.identities.access(),
         )
         write_private(self._options.state / STATE_FILE, state.dump())
         print(f"Local cloud ready: proxy {state.proxy_url}, state in {self._options.state}", flush=True)

@@ -36,6 +36,7 @@ from localcloud.azure_model import (
     WORKSPACE_KEY,
     AzureAccess,
 )
+from localcloud.identity_model import B2C_SECRET, OPENID_SECRET
 from localcloud.model import Seed
 from localcloud.private_files import write_private
 
@@ -60,6 +61,8 @@ FIRST_GRANTS: Final = (
     (WORKER, "Key Vault Reader", VAULT_SCOPE),
     (WORKER, "Key Vault Crypto User", VAULT_SCOPE),
     (WORKER, "Key Vault Secrets User", f"{VAULT_SCOPE}/secrets/{WORKSPACE_KEY}"),
+    (WORKER, "Key Vault Secrets User", f"{VAULT_SCOPE}/secrets/{B2C_SECRET}"),
+    (WORKER, "Key Vault Secrets User", f"{VAULT_SCOPE}/secrets/{OPENID_SECRET}"),
     (READER, "Key Vault Reader", VAULT_SCOPE),
     (READER, "Key Vault Secrets User", f"{VAULT_SCOPE}/secrets/{PUBLISHER_CERTIFICATE}"),
     (READER, "Key Vault Secrets User", f"{VAULT_SCOPE}/secrets/{PUBLISHER_PEM_CERTIFICATE}"),
