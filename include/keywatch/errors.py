@@ -39,6 +39,12 @@
     │   ├── RequestTooLargeError         one request is larger than the service accepts
     │   ├── RequestRefusedError          any other refusal that sending again would meet again
     │   ├── BadQueryError                a list of keys is asked for in a way that means nothing
+    │   ├── AccountFileError             a file of accounts is not usable as it is written
+    │   ├── InvitationError              an invitation to the portal cannot be issued, or not be accepted
+    │   ├── NoAccountError               no account of the portal is bound to who asks
+    │   ├── AccountChangedError          somebody else has changed an account meanwhile
+    │   ├── AccessTokenError             the portal's API does not accept an access token, or the token does not suffice
+    │   ├── SignInError                  a sign-in to the portal came to nothing
     │   ├── StoreSchemaError             the report store has another schema than this version of Keywatch
     │   ├── IncompleteReportError        the run's verdict: accounts or records are missing
     │   ├── DeactivationsFailedError     approved keys could not be deactivated, or the approval came to nothing
@@ -51,7 +57,7 @@
         ├── SessionExpiredError          AWS says that a session is over, though its time is not
         ├── StagingUnavailableError      the staging area cannot be read or written at the moment
         ├── StoreUnavailableError        the report store cannot be read or written at the moment
-        ├── StoreBusyError               the report store is read by as many as may at once
+        ├── StoreBusyError               the report store is read by as many as may at once, or a run is writing it
         └── ExtractionIncompleteError    some accounts of a batch could not be read this time
 
 Messages say what to do next. They hold no credential, no record and no full access key id.
@@ -299,6 +305,48 @@ class BadQueryError(PermanentError):
     """A list of keys is asked for in a way that means nothing."""
 
 
+class AccountFileError(PermanentError):
+    """A file of accounts is not usable as it is written; the message names each entry."""
+
+
+class InvitationError(PermanentError):
+    """An invitation to the portal cannot be issued, or not be accepted: unknown, used, over, or somebody else's."""
+
+
+class NoAccountError(PermanentError):
+    """No account of the portal is bound to who asks, or there is none of that address."""
+
+
+class AccountChangedError(PermanentError):
+    """Somebody else has changed an account since it was read, so nothing is changed."""
+
+
+class AccessTokenError(PermanentError):
+    """The portal's API does not accept an access token, or the token does not suffice.
+
+    Attributes:
+        error: The code of RFC 6750, such as `invalid_token` or `insufficient_scope`; None if no token came.
+        parameters: What else `WWW-Authenticate` says, such as the scope that is missing.
+    """
+
+    def __init__(self, message: str, error: str | None = None, **parameters: str) -> None:
+        super().__init__(message)
+        self.error = error
+        self.parameters = parameters
+
+
+class SignInError(PermanentError):
+    """A sign-in to the portal came to nothing: refused, over, or not what was asked for.
+
+    Attributes:
+        code: The provider's own, such as `AADB2C90118` or `access_denied`; None if the portal itself refuses.
+    """
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class StoreSchemaError(PermanentError):
     """The report store has another schema than this version of Keywatch knows."""
 
@@ -344,7 +392,7 @@ class StoreUnavailableError(TransientError):
 
 
 class StoreBusyError(TransientError):
-    """The report store is read by as many as may at once."""
+    """The report store is read by as many as may at once, or a run is writing it just now."""
 
 
 class ExtractionIncompleteError(TransientError):

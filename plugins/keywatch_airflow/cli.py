@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from keywatch_airflow.cli_har import add_har
+from keywatch_airflow.cli_portal import add_portal
 from keywatch_airflow.quiet import quiet
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _say(text: str, to: IO[str]) -> None:
     to.flush()
 
 
-COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (add_doctor, add_har)
+COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (add_doctor, add_har, add_portal)
 """What adds each command."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection
 
+from keywatch.report.ascii_case import lower_ascii
 from keywatch.report.predicates import never_used, of_root, older_than, unused_for
 from keywatch.report.query import KeyQuery
-from keywatch.report.schema import SORTED, USUAL, keys, unusual
+from keywatch.report.schema import SORTED, USUAL, keys, owner_address, unusual
 from keywatch.report.search import search
 from keywatch.report.uneven import few_meet, has_none, has_one_of
 
@@ -30,6 +31,8 @@ def conditions(connection: Connection, query: KeyQuery, now: int) -> list[Column
     wanted = [key.deleted > 0 if query.deleted else key.deleted == 0]
     wanted += [column == value for column, value in equal if value is not None]
     wanted += [has_one_of(connection, column, [value]) for column, value in uneven if value is not None]
+    if query.owner_address is not None:
+        wanted.append(owner_address == lower_ascii(query.owner_address))
     if query.unowned:
         wanted.append(has_none(connection, key.owner))
     if query.status not in (None, *USUAL) and few_meet(connection, unusual):

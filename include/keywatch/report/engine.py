@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from keywatch.errors import ConfigurationError, StoreUnavailableError
+from keywatch.errors import ConfigurationError, StoreBusyError, StoreUnavailableError
 
 SCHEMA: Final = "keywatch"
 """The tables' schema on PostgreSQL, so that they can lie beside others."""
@@ -21,6 +21,12 @@ LOCK: Final = 0x6B657977
 
 WAIT_SECONDS: Final = 600.0
 """How long a run waits for another that writes: a million keys take a few minutes."""
+
+BUSY_SECONDS: Final = 60
+"""When to try again after a run that writes."""
+
+LOCK_NOT_AVAILABLE: Final = "55P03"
+"""What PostgreSQL says where a lock took longer than `lock_timeout` (PostgreSQL 15, appendix A)."""
 
 MAPPED_BYTES: Final = 2**30
 """As much of a SQLite file is read as memory: lists of a million keys take half the time."""
@@ -40,21 +46,27 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
-def open_engine(url: URL, *, writing: bool) -> Engine:
+def open_engine(
+    url: URL, *, writing: bool, wait: float = WAIT_SECONDS, alone: bool = True, mapped: int = MAPPED_BYTES
+) -> Engine:
     """Prepare connections to a store. None is made yet.
 
     Args:
         url: From `sqlite_url`, or of drivername `postgresql+psycopg`.
         writing: Whether to write: transactions then lock the store when they begin. Otherwise nothing can be changed.
+        wait: How long who writes waits for another that does, in seconds.
+        alone: Whether who writes keeps all others out for as long, as runs do. PostgreSQL alone can do without, where
+            what is written is no run's; a SQLite file has one writer at a time in any case.
+        mapped: Bytes of a SQLite file that who reads may have mapped into memory; 0 for whoever needs few rows.
 
     Raises:
         ConfigurationError: The database's driver is not installed.
     """
     try:
         if url.get_backend_name() == "sqlite":
-            arguments: dict[str, Any] = {"timeout": WAIT_SECONDS} if writing else {}
+            arguments: dict[str, Any] = {"timeout": wait} if writing else {}
             engine = create_engine(url, connect_args=arguments, pool_timeout=POOL_SECONDS)
-            _prepare_sqlite(engine, writing=writing)
+            _prepare_sqlite(engine, writing=writing, mapped=mapped)
         else:
             # A page reads several tables: as they were when it began to. Nothing is prepared that would outlive a
             # transaction, so that the connection may be a pooler's, such as PgBouncer's.
@@ -67,7 +79,7 @@ def open_engine(url: URL, *, writing: bool) -> Engine:
                 pool_pre_ping=True,
                 pool_timeout=POOL_SECONDS,
             )
-            _prepare_postgresql(engine, writing=writing)
+            _prepare_postgresql(engine, writing=writing, wait=wait, alone=alone)
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigurationError(
             "The report store needs PostgreSQL's driver, which is not installed: pip install 'keywatch[postgresql]'."
@@ -93,6 +105,33 @@ def speaking_of(engine: Engine) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def speaking_of_runs(engine: Engine) -> Iterator[None]:
+    """Say in our words beside that a run keeps who would not wait for long from writing.
+
+    Raises:
+        StoreBusyError: A run is being written.
+        StoreUnavailableError: As `speaking_of`.
+    """
+    try:
+        with speaking_of(engine):
+            yield
+    except StoreUnavailableError as error:
+        if not _is_locked(error.__cause__):
+            raise
+        raise StoreBusyError(
+            "A report is just being written, and nothing else can be meanwhile. Try again in a minute.",
+            retry_after=BUSY_SECONDS,
+        ) from error.__cause__
+
+
+def _is_locked(error: BaseException | None) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    # The lower eight bits are the primary code (SQLite, Result and Error Codes).
+    busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return busy or getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE
+
+
 def _with_timeout(url: URL) -> URL:
     """Have a server that takes a connection and says nothing given up, unless the URL says when itself."""
     wait = {"connect_timeout": str(CONNECT_SECONDS)}
@@ -115,7 +154,7 @@ def _name(url: URL) -> str:
     return f"PostgreSQL database {url.database} on {url.host}"
 
 
-def _prepare_sqlite(engine: Engine, *, writing: bool) -> None:
+def _prepare_sqlite(engine: Engine, *, writing: bool, mapped: int) -> None:
     if writing:
 
         @event.listens_for(engine, "do_connect")
@@ -136,14 +175,14 @@ def _prepare_sqlite(engine: Engine, *, writing: bool) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
         if not writing:
-            connection.exec_driver_sql(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+            connection.exec_driver_sql(f"PRAGMA mmap_size = {mapped}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _prepare_postgresql(engine: Engine, *, writing: bool) -> None:
+def _prepare_postgresql(engine: Engine, *, writing: bool, wait: float, alone: bool) -> None:
     settings = {"search_path": SCHEMA}
     if writing:
-        settings["lock_timeout"] = f"{WAIT_SECONDS:.0f}s"
+        settings["lock_timeout"] = f"{wait * 1000:.0f}ms"
     else:
         settings["transaction_read_only"] = "on"
         settings["statement_timeout"] = settings["idle_in_transaction_session_timeout"] = f"{PAGE_SECONDS}s"
@@ -153,5 +192,5 @@ def _prepare_postgresql(engine: Engine, *, writing: bool) -> None:
     def begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
         """Set what holds until the transaction ends, and no longer."""
         connection.exec_driver_sql(f"SELECT {chosen}")
-        if writing:
+        if writing and alone:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -42,6 +42,7 @@ class KeyQuery:
         service: Last used for.
         region: Last used in.
         owner: Who answers for it, in full.
+        owner_address: Who answers for it, in full; the case of ASCII letters does not matter.
         unowned: For which nobody is known to answer.
         deleted: Keys that are gone, instead of those that exist.
         sort: By age, last use, user or account.
@@ -63,6 +64,7 @@ class KeyQuery:
     service: str | None = None
     region: str | None = None
     owner: str | None = None
+    owner_address: str | None = None
     unowned: bool = False
     deleted: bool = False
     sort: Sort = "age"
@@ -71,7 +73,8 @@ class KeyQuery:
     def __post_init__(self) -> None:
         if len(self.search) > LONGEST_SEARCH:
             raise BadQueryError(f"The search is longer than {LONGEST_SEARCH} characters. Shorten it.")
-        for text in (self.search, self.account, self.user_arn, self.service, self.region, self.owner):
+        names = (self.account, self.user_arn, self.service, self.region, self.owner, self.owner_address)
+        for text in (self.search, *names):
             if not is_storable(text or ""):
                 raise BadQueryError("A filter holds a character that no name can have. Remove it.")
 

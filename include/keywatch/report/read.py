@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Generator, Iterable, Iterator
-from pathlib import Path
+from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select
 
 from keywatch.errors import StoreBusyError
-from keywatch.report.engine import read_for_long, speaking_of
-from keywatch.report.migrate import check_schema
+from keywatch.report.engine import read_for_long
 from keywatch.report.model import AccountPage, AccountRun, AccountState, Choices, KeyPage, KeyRow, Overview
 from keywatch.report.owners import read_owners
 from keywatch.report.proposals import ProposalState, Result, read_proposal_state
@@ -33,13 +32,15 @@ from keywatch.report.read_findings import (
     Look,
     RuleCount,
     count_rules,
+    findings_of_keys,
     new_findings,
     read_findings,
     read_last_look,
 )
 from keywatch.report.read_keys import count_keys, read_keys, stream_keys
 from keywatch.report.read_overview import read_choices, read_overview
-from keywatch.report.schema import runs
+from keywatch.report.reading import ReadingTransactions
+from keywatch.report.schema import moment, runs
 
 MOST_EXPORTS: Final = 4
 """How many exports may go on at once: each keeps a connection for as long as its reader takes."""
@@ -58,7 +59,7 @@ class ReportReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._file: tuple[int, int] | None = None
+        self._transactions = ReadingTransactions(engine)
         self._exports = BoundedSemaphore(MOST_EXPORTS)
 
     @contextlib.contextmanager
@@ -71,6 +72,11 @@ class ReportReader:
         """Return the page at a glance; None if no run has been written yet."""
         with self._reading() as connection:
             return read_overview(connection) if connection else None
+
+    def as_of(self) -> datetime | None:
+        """Return the moment to which ages are counted, when the newest run listed its accounts; None before a run."""
+        with self._reading() as connection:
+            return moment(_now(connection)) if connection else None
 
     def keys(self, query: KeyQuery, cursor: Cursor | None = None, limit: int = 50) -> KeyPage:
         """Return one page of a list.
@@ -145,6 +151,11 @@ class ReportReader:
         with self._reading() as connection:
             return read_findings(connection, query, page) if connection else FindingPage((), 1, 1, 0)
 
+    def findings_of_keys(self, key_ids: Collection[str]) -> dict[str, tuple[FindingRow, ...]]:
+        """Return what is found of some keys, by KeyId, the worst and oldest first."""
+        with self._reading() as connection:
+            return findings_of_keys(connection, key_ids) if connection else {}
+
     def last_look(self) -> Look | None:
         """Return when every key was last looked at by the policy; None if never."""
         with self._reading() as connection:
@@ -186,28 +197,9 @@ class ReportReader:
         with self._reading() as connection:
             return deactivations_of_user(connection, user_arn) if connection else ()
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection | None]:
+    def _reading(self) -> contextlib.AbstractContextManager[Connection | None]:
         """Open a transaction that reads; None if there is no store yet."""
-        with speaking_of(self._engine):
-            if not self._is_there():
-                yield None
-                return
-            with self._engine.begin() as connection:
-                yield connection if check_schema(connection) else None
-
-    def _is_there(self) -> bool:
-        """Tell whether there is a store to connect to; connections to a file that was there before it are let go."""
-        if self._engine.dialect.name != "sqlite":
-            return True
-        try:
-            found = Path(self._engine.url.database or "").stat()
-        except FileNotFoundError:
-            return False
-        if self._file != (found.st_dev, found.st_ino):
-            self._engine.dispose()
-            self._file = (found.st_dev, found.st_ino)
-        return True
+        return self._transactions.begin()
 
 
 class _Snapshot(ReportReader):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -163,6 +164,15 @@ def findings_of_run(connection: Connection, run_id: str) -> Iterator[FindingRow]
         and_(findings.c.resolved_run == run_id, findings.c.resolved > 0),
     )
     yield from _stream(connection, _whole().where(of_run).order_by(findings.c.finding_id))
+
+
+def findings_of_keys(connection: Connection, key_ids: Collection[str]) -> dict[str, tuple[FindingRow, ...]]:
+    """Return what is found of some keys, by KeyId, the worst and oldest first, by one query."""
+    chosen = _whole().where(findings.c.key_id.in_(key_ids), findings.c.resolved == 0)
+    found: defaultdict[str, list[FindingRow]] = defaultdict(list)
+    for row in connection.execute(chosen.order_by(findings.c.rank, findings.c.first_found, findings.c.finding_id)):
+        found[row.key_id].append(_finding(row))
+    return {key_id: tuple(rows) for key_id, rows in found.items()}
 
 
 def new_findings(connection: Connection, run_id: str) -> Iterator[FindingRow]:

@@ -9,7 +9,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, String, Table, false, literal_column
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+    literal_column,
+)
+
+from keywatch.report.ascii_case import LowerAscii
 
 metadata = MetaData()
 
@@ -119,6 +134,11 @@ Index("access_key_by_arn", keys.c.user_arn, keys.c.status, keys.c.deleted)
 Index("access_key_by_service", keys.c.service, keys.c.deleted)
 Index("access_key_by_region", keys.c.region, keys.c.deleted)
 Index("access_key_by_owner", keys.c.owner, keys.c.deleted)
+
+owner_address: Final = LowerAscii(keys.c.owner)
+"""By which the keys of a person are found, in the order of their age."""
+
+Index("access_key_by_owner_address", owner_address, keys.c.deleted, keys.c.created, keys.c.id)
 
 USUAL: Final = ("Active", "Inactive")
 unusual: Final = keys.c.status.not_in([literal_column(f"'{status}'") for status in USUAL])
@@ -242,6 +262,58 @@ bars: Final = Table(
     Column("label", String, nullable=False),
     Column("count", Integer, nullable=False),
 )
+
+portal_accounts: Final = Table(
+    "portal_account",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("email", String(254), nullable=False),
+    Column("email_folded", String(254), nullable=False, unique=True),
+    Column("policynumber", String),
+    Column("beneficiary", String),
+    Column("owner", String, nullable=False),
+    Column("issuer", String),
+    Column("subject", String),
+    Column("bound", BigInteger, nullable=False, server_default="0"),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("issuer", "subject", name="portal_account_by_subject"),
+)
+"""The people who answer for keys, each bound to one subject of the identity provider at most, and the other way."""
+
+portal_invitations: Final = Table(
+    "portal_invitation",
+    metadata,
+    Column("code_sha256", String(64), primary_key=True),
+    Column("account_id", String(32), nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("rebind", Boolean, nullable=False),
+    Column("issued", BigInteger, nullable=False),
+    Column("issued_by", String, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False, server_default="0"),
+    Column("revoked", BigInteger, nullable=False, server_default="0"),
+    Index("portal_invitation_by_account", "account_id"),
+)
+
+portal_changes: Final = Table(
+    "portal_change",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("account_id", String(32), nullable=False),
+    Column("email_folded", String(254), nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("what", String(20), nullable=False),
+    Column("before", String),
+    Column("after", String),
+    Column("issuer", String),
+    Column("who", String, nullable=False),
+    Column("strength", String, nullable=False),
+    Index("portal_change_by_account", "account_id", "id"),
+    Index("portal_change_by_email", "email_folded", "id"),
+)
+"""What was changed of accounts; `who` is a subject of `issuer`, or without one the user of a command."""
 
 
 def seconds(when: datetime | None) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, column, inspect, table, text
+from sqlalchemy.schema import CreateIndex
 
 from keywatch.errors import StoreSchemaError
+from keywatch.report.engine import open_engine, sqlite_url
 from keywatch.report.migrate import migrate
 from keywatch.report.query import KeyQuery
 from keywatch.report.read import ReportReader
-from keywatch.report.schema import FIGURES, metadata
+from keywatch.report.schema import FIGURES, keys, metadata
 from tests.keywatch.report.found import NOW, ONE, denied, record, write
 
 OLD_KEY = {
@@ -30,12 +34,24 @@ OLD_KEY = {
 }
 
 
+# What cannot be read back from SQLite, the next test looks at.
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection", "ignore:autogenerate skipping metadata-specified")
 def test_migrations_make_the_schema(store: Engine) -> None:
     """What the migrations make, one after another, is what the code reads and writes."""
     migrate(store)
 
     with store.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrations_make_the_index_of_an_expression(store: Engine, tmp_path: Path) -> None:
+    """The index by which a person's keys are found is the one that the code describes."""
+    migrate(store)
+
+    [described] = [each for each in keys.indexes if each.name == "access_key_by_owner_address"]
+    with open_engine(sqlite_url(tmp_path / "report.db"), writing=False).begin() as connection:
+        made = connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'access_key_by_owner_address'"))
+    assert made == str(CreateIndex(described).compile(store))
 
 
 def test_store_of_the_previous_schema_is_migrated_by_the_next_run(store: Engine, reader: ReportReader) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from keywatch.report.engine import open_engine, sqlite_url
-from keywatch.report.query import KeyQuery
+from keywatch.report.query import Cursor, KeyQuery
 from keywatch.report.read import ReportReader
 from tests.keywatch.report.found import ONE, THREE, TWO, ok, record, write
 
@@ -35,14 +35,14 @@ def folder(store: Engine, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def plan(folder: Path, query: KeyQuery) -> str:
+def plan(folder: Path, query: KeyQuery, cursor: Cursor | None = None) -> str:
     """Tell how SQLite reads the first page of a list, from the statement that the reader sends."""
     engine = open_engine(sqlite_url(folder / "report.db"), writing=False)
     sent: list[tuple[str, Any]] = []
     event.listen(
         engine, "before_cursor_execute", lambda _c, _u, statement, values, *_: sent.append((statement, values))
     )
-    ReportReader(engine).keys(query)
+    ReportReader(engine).keys(query, cursor)
     statement, values = sent[-1]
     with engine.begin() as connection:
         steps = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
@@ -66,6 +66,18 @@ def test_values_that_many_keys_have_are_come_upon(
     steps = plan(folder, query)
     assert index not in steps
     assert "INDEX access_key_by_age" in steps
+
+
+@pytest.mark.parametrize("few", [0, 10_000], ids=["many", "few"])
+def test_keys_of_a_person_are_read_in_their_index(folder: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """The keys of whoever answers for them are read alone and in order, however many they are: nothing is sorted."""
+    monkeypatch.setattr("keywatch.report.uneven.FEW", few)
+    query = KeyQuery(owner_address="payments.owner@keywatch.example")
+
+    first, next_page = (plan(folder, query, cursor) for cursor in (None, Cursor(1_700_000_000, 1, forward=True)))
+    assert "access_key_by_owner_address (<expr>=? AND deleted=?)" in first
+    assert "access_key_by_owner_address (<expr>=? AND deleted=? AND created>?)" in next_page
+    assert first.count("USE TEMP B-TREE") == plan(folder, KeyQuery()).count("USE TEMP B-TREE")
 
 
 @pytest.mark.parametrize("common", [0, 100], ids=["common", "looked up"])

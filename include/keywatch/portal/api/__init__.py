@@ -1,0 +1,1 @@
+"""The web API: what an access token lets a key owner read and change."""

@@ -1,0 +1,1 @@
+"""The web app: key owners sign in, see their keys, and change who is responsible for them."""

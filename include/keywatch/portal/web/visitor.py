@@ -1,0 +1,153 @@
+"""Who a request is from: the cookie, the session behind it, and the tokens in that."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, cast
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import Depends, Form, Request
+from starlette.responses import Response
+
+from keywatch.errors import KeywatchError, SignInError
+from keywatch.portal.web.portal import Portal
+from keywatch.portal.web.session import Person, Session
+
+COOKIE: Final = "__Host-keywatch"
+"""A name that browsers take from this host alone, over TLS, and for all paths (RFC 6265bis, section 4.1.3)."""
+
+LONGEST_ID: Final = 64
+
+
+class SignedOutError(KeywatchError):
+    """A page needs somebody who is signed in, and nobody is."""
+
+
+class ForgedFormError(KeywatchError):
+    """A form does not come from one of our pages, or from one that is too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser, and what is known of it.
+
+    Attributes:
+        portal: The web app's parts.
+        session_id: Of the cookie; None if it has none that is known.
+        session: Behind it.
+    """
+
+    portal: Portal
+    session_id: str | None
+    session: Session | None
+
+    @property
+    def person(self) -> Person:
+        """Who is signed in.
+
+        Raises:
+            SignedOutError: Nobody is.
+        """
+        if self.session is None or self.session.person is None:
+            raise SignedOutError("Nobody is signed in.")
+        return self.session.person
+
+    def change(self, to: Callable[[Session], Session]) -> Session:
+        """Change the session, which there must be.
+
+        Raises:
+            SignedOutError: It is over.
+            StoreUnavailableError: Sessions cannot be written.
+        """
+        changed = self.portal.sessions.change(self.session_id, to) if self.session_id else None
+        if changed is None:
+            raise SignedOutError("The session is over.")
+        return changed
+
+    def access_token(self) -> str:
+        """Return an access token that lasts for this request; the session ends where there is none any more.
+
+        Raises:
+            SignedOutError: There is none any more.
+            KeywatchError: The provider cannot be asked.
+        """
+        person = self.person
+        try:
+            tokens = self.portal.sign_in.renewed(person.tokens)
+        except SignInError as error:
+            self.end()
+            raise SignedOutError("The sign-in is over.") from error
+        if tokens is not person.tokens:
+            self.change(lambda session: with_person(session, msgspec.structs.replace(person, tokens=tokens)))
+        return tokens.access_token
+
+    def end(self) -> None:
+        """End the session.
+
+        Raises:
+            StoreUnavailableError: Sessions cannot be written.
+        """
+        if self.session_id:
+            self.portal.sessions.remove(self.session_id)
+
+
+def with_person(session: Session, person: Person) -> Session:
+    """Put a person into a session."""
+    return msgspec.structs.replace(session, person=person)
+
+
+def visitor(request: Request) -> Visitor:
+    """Tell who a request is from.
+
+    Raises:
+        StoreUnavailableError: Sessions cannot be read.
+    """
+    portal = cast("Portal", request.app.state.portal)
+    session_id = request.cookies.get(COOKIE)
+    session = portal.sessions.find(session_id) if session_id and len(session_id) <= LONGEST_ID else None
+    return Visitor(portal, session_id if session else None, session)
+
+
+Current = Annotated[Visitor, Depends(visitor)]
+
+
+def checked(request: Request, current: Current, csrf: Annotated[str, Form(max_length=100)] = "") -> Visitor:
+    """Tell who a form is from, and that it is one of ours.
+
+    Raises:
+        SignedOutError: The browser's session is over.
+        ForgedFormError: Another site has sent it, or a page of an older session.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and _origin(origin) != _origin(current.portal.web_url):
+        raise ForgedFormError("The form was sent by another site.")
+    if current.session is None:
+        raise SignedOutError("The session is over.")
+    if not secrets.compare_digest(csrf.encode(), current.session.csrf.encode()):
+        raise ForgedFormError("The form is of an older session.")
+    return current
+
+
+Checked = Annotated[Visitor, Depends(checked)]
+
+
+def remember(response: Response, session_id: str) -> None:
+    """Give a browser its session's id; it is forgotten when the browser is closed."""
+    response.set_cookie(COOKIE, session_id, secure=True, httponly=True, samesite="lax", path="/")
+
+
+def forget(response: Response) -> None:
+    """Take the id away."""
+    response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax", path="/")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Read an origin; a text that is none equals no origin of ours."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", None, None

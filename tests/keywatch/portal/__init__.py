@@ -1,0 +1,1 @@
+"""The key owners' portal: accounts, tokens, the API and the web app."""

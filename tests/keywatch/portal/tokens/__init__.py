@@ -1,0 +1,1 @@
+"""Tokens: which are accepted."""
