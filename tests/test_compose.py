@@ -57,6 +57,28 @@ def local() -> Services:
     return dict(compose.read(VARIABLES, ["local"])["services"])
 
 
+@pytest.fixture(scope="module")
+def portal() -> Services:
+    """Give the services with profile `portal`."""
+    return dict(compose.read(VARIABLES, ["portal"])["services"])
+
+
+def test_profile_adds_the_portal(services: Services, portal: Services) -> None:
+    """Profile `portal` adds web app and API, which know none of Airflow's secrets but the store, and alter nothing."""
+    added = {name: portal[name] for name in set(portal) - CLUSTER}
+    assert {name: portal[name] for name in CLUSTER} == services
+    assert {name: service["command"][:4] for name, service in added.items()} == {
+        f"portal-{app}": ["python", "-m", "keywatch.portal", app] for app in ("web", "api")
+    }
+    assert {name: service["ports"] for name, service in added.items()} == {
+        "portal-web": ["127.0.0.1:8090:8090"],
+        "portal-api": ["127.0.0.1:8091:8091"],
+    }
+    assert all("healthcheck" in service and service["read_only"] for service in added.values())
+    assert all(name.startswith("KEYWATCH_PORTAL_") for service in added.values() for name in service["environment"])
+    assert "KEYWATCH_PORTAL_SESSIONS" not in added["portal-api"]["environment"]
+
+
 def test_profile_adds_the_local_cloud(services: Services, local: Services) -> None:
     """Without a profile there is the cluster alone; profile `local` adds its own, and alters nothing of it."""
     assert set(services) == CLUSTER
@@ -75,10 +97,10 @@ def test_required_variables_are_required(missing: str, given: dict[str, str]) ->
 
 
 def test_file_holds_no_secret() -> None:
-    """Whatever is secret comes from the environment: only how much runs at once, and the policy, have defaults."""
+    """Whatever is secret comes from the environment: only how much runs at once, and where files are, have defaults."""
     text = (compose.PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
     used = set(re.findall(r"(?<!\$)\$\{(\w+)(:.)", text))
-    optional = ("WORKER_CONCURRENCY", "PARALLELISM", "KEYWATCH_POLICY", "KEYWATCH_OWNERS")
+    optional = ("WORKER_CONCURRENCY", "PARALLELISM", "KEYWATCH_POLICY", "KEYWATCH_OWNERS", "KEYWATCH_PORTAL_CONFIG")
     assert used == {(name, ":?") for name in VARIABLES} | {(name, ":-") for name in optional}
 
 

@@ -1,4 +1,4 @@
-"""The commands: `python -m localcloud serve | query | requests | demo | up`."""
+"""The commands: `python -m localcloud serve | query | requests | demo | up | browser`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATE = Path(".airflow") / "localcloud"
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C has ended."""
 
-OWN_MODULE = ("demo", "up")
+OWN_MODULE = ("demo", "up", "browser")
 """Commands with a module and options of their own, which import what the others do not need."""
 
 
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     requests.set_defaults(command=_requests)
     commands.add_parser("demo", help="run the daily report for real, on a local cloud", add_help=False)
     commands.add_parser("up", help="Airflow's UI with a local cloud behind it", add_help=False)
+    commands.add_parser("browser", help="a browser that sees the local cloud of `up`", add_help=False)
     for each in (serve, query, requests):
         each.add_argument("--state", type=Path, default=STATE, help=f"folder of its state (default: {STATE})")
     return parser

@@ -16,7 +16,9 @@ from localcloud.client import LocalCloud, LocalCloudError
 from localcloud.console import Console
 from localcloud.demo import HOME as DEMO_HOME
 from localcloud.demo import organization
+from localcloud.identity_model import B2C, PROVIDERS
 from localcloud.standalone import Standalone, port_is_free
+from localcloud.up_portal import give_owners, portal_for_a_look
 
 STATE = PROJECT / ".airflow" / "localcloud"
 STORE = "keywatch_report.db"
@@ -26,6 +28,9 @@ def main(argv: list[str]) -> int:
     """Run until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="of Airflow's UI (default: %(default)s)")
+    parser.add_argument(
+        "--portal", choices=PROVIDERS, default=B2C, help="who signs people in to the portal (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
     if _runs_already(STATE):
         return 1
@@ -42,11 +47,19 @@ def main(argv: list[str]) -> int:
         console.step("Preparing Airflow's database and connections")
         if not _prepare(env, home, cloud):
             return 1
-        console.step("Starting Airflow, which takes up to a minute")
+        if shown:
+            console.step("Giving the demo's keys their owners: airflow dags test access_key_owners")
+            if problem := give_owners(env, cloud):
+                print(f"The table of owners was not taken:\n{problem}", file=sys.stderr)
+                return 1
+        console.step("Starting Airflow and the key owners' portal, which takes up to a minute")
         cloud.grant("keywatch", "Reader", "/subscription")  # which the examples want
-        with Standalone(env, port=options.port, log=home / "standalone.log") as running:
+        with (
+            portal_for_a_look(cloud, options.portal, home, home / STORE) as portal,
+            Standalone(env, port=options.port, log=home / "standalone.log") as running,
+        ):
             console.step("Ready")
-            _print_welcome(running, cloud, shown=shown)
+            _print_welcome(running, cloud, portal, shown=shown)
             _wait(console)
     return 0
 
@@ -107,7 +120,7 @@ def _copy(demo: Path, shown: Path) -> None:
         source.backup(target)
 
 
-def _print_welcome(running: Standalone, cloud: LocalCloud, *, shown: bool) -> None:
+def _print_welcome(running: Standalone, cloud: LocalCloud, portal: str, *, shown: bool) -> None:
     page = "" if shown else " (empty until a run has ended)"
     print(
         f"""
@@ -124,6 +137,7 @@ def _print_welcome(running: Standalone, cloud: LocalCloud, *, shown: bool) -> No
   Then ask, from another terminal:
     .venv/bin/python -m localcloud query "$(cat include/kql/keys_over_90_days.kql)"
     .venv/bin/python -m localcloud requests action='POST logs'
+{portal}
 
   Ctrl-C stops everything. The local cloud forgets its rows then; Airflow keeps its runs.
 """,

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import dag, extract, growth, imports, load, memory, report_store
+from tests.benchmarks import dag, extract, growth, imports, load, memory, portal, report_store
 from tests.benchmarks.harness import Benchmark
 from tests.benchmarks.tables import Section, as_markdown, as_text
 
 BENCHMARKS: Final[dict[str, tuple[str, Benchmark]]] = {
     module.NAME: (module.TITLE, module.benchmark)
-    for module in (extract, load, memory, growth, report_store, dag, imports)
+    for module in (extract, load, memory, growth, report_store, portal, dag, imports)
 }
 FOLDER: Final = Path(__file__).resolve().parents[2] / ".cache"
 
