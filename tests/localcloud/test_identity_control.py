@@ -126,3 +126,11 @@ def test_unknown_names_are_told(cloud: LocalCloud) -> None:
         cloud.identity.provider("google")
     with pytest.raises(ValueError, match=r"payments\.owner"):
         cloud.identity.person("b2c", "nobody@keywatch.example")
+
+
+def test_address_may_be_spelt_anew(cloud: LocalCloud) -> None:
+    """Somebody may be given their own address in another spelling, and signs in with it."""
+    person = cloud.identity.person("openid", PAYMENTS)
+    cloud.change_email("openid", PAYMENTS, "Payments.Owner@keywatch.example")
+    with open_desk(cloud) as desk:
+        assert "code" in answered(desk.browser.sign_in(desk.portal("openid").url(), person)).values

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import msal
 import pytest
 from cryptography.hazmat.primitives import serialization
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from localcloud import Fault, FaultKind, LocalCloud
 from localcloud.identity_model import PROVIDERS, REDIRECT_URIS
@@ -413,6 +415,39 @@ def test_unknown_paths_and_methods_are_not_served(desk: Desk, portal: Portal) ->
     posted = desk.session.post(portal.discovery, timeout=30)
 
     assert (nowhere.status_code, posted.status_code, posted.headers["Allow"]) == (404, 405, "GET")
+
+
+NAMES = (
+    *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge"),
+    *("code_challenge_method", "prompt", "max_age", "acr_values", "claims", "flow", "step", "action", "go", "code"),
+    *("grant_type", "refresh_token", "client_secret", "client_assertion", "client_assertion_type", "id_token_hint"),
+    *("post_logout_redirect_uri", "code_verifier", "email", "password"),
+)
+VALUES = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(["login", "none", "form_post", "{}", '{"access_token":{"acrs":{"value":"c1"}}}', "a.b.c", "0"]),
+    st.sampled_from(["https://x.example/\r\nSet-Cookie: a=b", "authorization_code", "refresh_token", "é"]),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8),
+    cookie=st.sampled_from(["", "é", "__Host-session=é", "__Host-browser=a b;;="]),
+    posted=st.booleans(),
+)
+def test_no_request_breaks_a_provider(
+    desk: Desk, portal: Portal, values: dict[str, str], cookie: str, *, posted: bool
+) -> None:
+    """Whatever is sent to a provider, it answers, and never that it has failed."""
+    headers = {"Cookie": cookie.encode("latin-1")}
+    right = dict(parse_qsl(urlsplit(portal.url()).query))
+    for url in portal.endpoints.values():
+        for sent in (values, right | values):
+            options: dict[str, Any] = {"data": sent} if posted else {"params": sent}
+            method = "POST" if posted else "GET"
+            response = desk.session.request(method, url, headers=headers, allow_redirects=False, timeout=30, **options)
+            assert response.status_code < 500
 
 
 def test_request_may_be_posted(desk: Desk, portal: Portal) -> None:

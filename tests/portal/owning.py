@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from keywatch.access_keys.owners import Owned
-from keywatch.columns import stable_id
+from keywatch.access_keys.policy.read import default_policy
 from keywatch.report.engine import open_engine, sqlite_url
-from keywatch.report.outcome import AccountOutcome, RunOutcome
 from keywatch.report.owners import take_owners
-from keywatch.report.write import write_run
-from keywatch.staging import encode
+from keywatch.report.write_findings import write_findings
+from tests.keywatch.report.found import ok, record, write
 
 PAYMENTS: Final = "payments.owner@keywatch.example"
 PLATFORM: Final = "platform.owner@keywatch.example"
@@ -35,28 +34,21 @@ def owned_by(email: str) -> list[str]:
 
 
 def write_report(file: Path) -> None:
-    """Write a store with one run, and the owners of its keys."""
+    """Write a store with one run, the owners of its keys, and what the policy of Keywatch finds of them."""
     engine = open_engine(sqlite_url(file), writing=True)
     now = datetime.now(UTC).replace(microsecond=0)
-    accounts = [AccountOutcome(ACCOUNT, "payments-prod", "ok", read_at=now)]
-    run = RunOutcome(f"scheduled__{now.isoformat()}", now, now, complete=True, keys=len(USERS), accounts=accounts)
-    rows = [encode(_record(user, number, now)) for number, user in enumerate(USERS)]
-    write_run(engine, run, rows)
+    rows = [
+        record(
+            user,
+            ACCOUNT,
+            at=now,
+            age=100 * number + 10,
+            idle=None if number % 3 else 40 * number,
+            key=f"AKIA...{number:04}",
+        )
+        for number, user in enumerate(USERS)
+    ]
+    write(engine, rows, ok(ACCOUNT, now, "payments-prod"), at=now)
     take_owners(engine, [Owned(ACCOUNT, user, owner) for user, owner in USERS.items()])
+    write_findings(engine, default_policy(), "look", now)
     engine.dispose()
-
-
-def _record(user: str, number: int, now: datetime) -> dict[str, str]:
-    arn = f"arn:aws:iam::{ACCOUNT}:user/{user}"
-    created = now - timedelta(days=100 * number + 10)
-    return {
-        "KeyId": stable_id("k", arn, str(number)),
-        "account_number": ACCOUNT,
-        "user": user,
-        "UserArn": arn,
-        "AccessKeyId": f"AKIA...{number:04}",
-        "Status": "Active",
-        "CreateDate": f"{created:%Y-%m-%dT%H:%M:%SZ}",
-        "SnapshotTime": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "LastUsedSource": "exact",
-    }

@@ -8,10 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from localcloud.identity_model import B2C
 from localcloud.portal import API_URL, WEB_URL
 from tests.portal.browsing import Browser, parameters
 from tests.portal.owning import PAYMENTS, PLATFORM
 from tests.portal.visiting import Visiting
+
+ANY_PROVIDER = pytest.mark.parametrize("visiting", [B2C], indirect=True, scope="module")
+"""Of what is the same with each provider."""
 
 OTHERS = ("https://evil.example", "null", "http://keys.keywatch.example", "https://keys.keywatch.example.evil.example")
 
@@ -42,6 +46,7 @@ def test_planted_session_is_worth_nothing(visiting: Visiting, browser: Browser) 
     assert thief.open("/claims").status == 401
 
 
+@ANY_PROVIDER
 def test_id_that_somebody_has_made_up_is_never_taken(visiting: Visiting, browser: Browser) -> None:
     """The portal gives ids, and takes none: a made-up one is replaced."""
     browser.session.cookies.set("__Host-keywatch", "A" * 43, domain="keys.keywatch.example", path="/", secure=True)
@@ -62,6 +67,7 @@ def test_id_changes_with_the_step_up(visiting: Visiting, browser: Browser) -> No
     assert browser.cookie() != before
 
 
+@ANY_PROVIDER
 def test_cookie_is_for_this_host_and_for_no_script(browser: Browser) -> None:
     """The one cookie has an opaque value, and is Secure, HttpOnly, SameSite, host-only and without an end."""
     answer = browser.session.get(f"{WEB_URL}/sign-in", allow_redirects=False, timeout=30)
@@ -69,6 +75,7 @@ def test_cookie_is_for_this_host_and_for_no_script(browser: Browser) -> None:
     assert re.fullmatch(r"__Host-keywatch=[\w-]{43}; HttpOnly; Path=/; SameSite=lax; Secure", header), header
 
 
+@ANY_PROVIDER
 @pytest.mark.parametrize("origin", OTHERS)
 def test_form_of_another_site_is_refused(visiting: Visiting, browser: Browser, origin: str) -> None:
     """A form that another origin sends does nothing, even with the right token (CSRF)."""
@@ -78,6 +85,7 @@ def test_form_of_another_site_is_refused(visiting: Visiting, browser: Browser, o
     assert browser.open("/claims").status == 200
 
 
+@ANY_PROVIDER
 @pytest.mark.parametrize(
     "token", ["", "wrong", "\u00e9", "x" * 99, "x" * 5_000], ids=["none", "wrong", "no ASCII", "long", "too long"]
 )
@@ -95,6 +103,7 @@ def test_form_without_its_token_is_refused(visiting: Visiting, browser: Browser,
     assert "Thief" not in visiting.portal.command("accounts").stdout
 
 
+@ANY_PROVIDER
 @pytest.mark.parametrize(
     "then",
     [
@@ -144,6 +153,7 @@ def test_state_of_another_browser_is_refused(visiting: Visiting, browser: Browse
     assert victim.open("/claims").status == 401
 
 
+@ANY_PROVIDER
 @pytest.mark.parametrize(
     "answer",
     [
@@ -238,6 +248,7 @@ def test_invitation_of_another_is_refused(visiting: Visiting, browser: Browser) 
     assert "another e-mail address" in browser.page.text
 
 
+@ANY_PROVIDER
 def test_pages_run_nothing_and_are_kept_nowhere(browser: Browser) -> None:
     """Every answer, also a refusal, has the headers by which a browser runs, frames and keeps nothing."""
     for path in ("/", "/account", "/nowhere", "/static/portal.css", "/getAToken?state=x"):
@@ -252,6 +263,7 @@ def test_pages_run_nothing_and_are_kept_nowhere(browser: Browser) -> None:
     assert "<script" not in browser.open("/").answer.text
 
 
+@ANY_PROVIDER
 @pytest.mark.parametrize(
     "host", ["evil.example", "keys.keywatch.example.evil.example", "keys.keywatch.example:8443@evil"]
 )
@@ -266,6 +278,7 @@ def test_other_host_is_not_answered(visiting: Visiting, host: str) -> None:
     assert host not in answer.text
 
 
+@ANY_PROVIDER
 def test_api_is_another_origin_that_lets_no_page_in(visiting: Visiting, browser: Browser) -> None:
     """The API allows no other origin, and a browser's cookies mean nothing to it."""
     visiting.sign_in(browser, visiting.person(PAYMENTS), "/sign-in?then=claims")

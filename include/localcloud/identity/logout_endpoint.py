@@ -5,10 +5,12 @@ Sources: OpenID Connect RP-Initiated Logout 1.0; Microsoft Learn, "Send a sign-o
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
+from typing import Final
 
 from localcloud.http1 import Request, Response
 from localcloud.identity.authorization_endpoint import BROWSER, SESSION
@@ -17,6 +19,8 @@ from localcloud.identity.messages import DuplicateError, cookie, cookie_of, para
 from localcloud.identity.pages import Page, document, form, refusal
 from localcloud.identity.refusals import Flaw, RefusedError
 from localcloud.identity.replies import redirect
+
+HTTPS: Final = re.compile(r"https://[!-~]+")
 
 
 class LogoutStyle(StrEnum):
@@ -63,10 +67,10 @@ class LogoutEndpoint:
         claims = self._flavour.keys.claims_of(hint) if hint else None
         if hint and claims is None:
             raise self._flavour.words.refusal(Flaw.MISSING, "valid id_token_hint")
-        hinted = str(claims["aud"]) if claims else None
+        hinted = str(claims.get("aud", "")) if claims else None
         if target is None:
             return hinted, None
-        if self._style is LogoutStyle.FOLLOWS and hinted is None and target.startswith("https://"):
+        if self._style is LogoutStyle.FOLLOWS and hinted is None and HTTPS.fullmatch(target):
             return None, target
         if target not in self._registered(hinted or values.get("client_id")):
             raise self._flavour.words.refusal(Flaw.POST_LOGOUT_REDIRECT_URI, target)

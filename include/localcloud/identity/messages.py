@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from localcloud.http1 import Request
 
 FORM: Final = "application/x-www-form-urlencoded"
+COOKIE_VALUE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+"""What 32 random bytes look like in base64url."""
 JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -46,10 +49,10 @@ def parameters_of(request: Request) -> dict[str, str]:
 
 
 def cookie_of(request: Request, name: str) -> str | None:
-    """Read a cookie."""
+    """Read a cookie that `cookie` may have set."""
     for each in request.headers.get("cookie", "").split(";"):
         key, _, value = each.strip().partition("=")
-        if key == name:
+        if key == name and COOKIE_VALUE.fullmatch(value):
             return value
     return None
 

@@ -52,10 +52,7 @@ class People:
         Raises:
             ValueError: somebody has that address already, or it is none.
         """
-        if "@" not in account.email:
-            raise ValueError(f"{account.email!r} is no e-mail address; give one such as name@keywatch.example")
-        if self.find(account.email) is not None:
-            raise ValueError(f"{self._provider} knows {account.email} already; delete that account first")
+        self._check(account.email, self.find(account.email))
         self._accounts[account.email.lower()] = account
         return account
 
@@ -90,15 +87,14 @@ class People:
         """Give somebody another address.
 
         Raises:
-            ValueError: there is nobody with the old one, or somebody with the new one already.
+            ValueError: there is nobody with the old one, or somebody else with the new one already, or it is none.
         """
         account = self.known(email)
-        self.delete(email)
-        try:
-            self.add(Account(new, account.password, account.name, verified, account.second_factor, account.object_id))
-        except ValueError:
-            self._accounts[account.email.lower()] = account
-            raise
+        holder = self.find(new)
+        self._check(new, None if holder is account else holder)
+        del self._accounts[account.email.lower()]
+        account.email, account.email_verified = new, verified
+        self._accounts[new.lower()] = account
 
     def signs_in(self, email: str, password: str) -> Account | None:
         """Give whoever has that address and password."""
@@ -114,7 +110,15 @@ class People:
     def is_code(self, email: str, given: str) -> bool:
         """Tell whether that is the code of this minute or of the one before."""
         now = int(time.time()) // CODE_SECONDS
-        return any(hmac.compare_digest(self._code(email, each), given.strip()) for each in (now, now - 1))
+        return any(
+            hmac.compare_digest(self._code(email, each).encode(), given.strip().encode()) for each in (now, now - 1)
+        )
+
+    def _check(self, email: str, holder: Account | None) -> None:
+        if "@" not in email or email != email.strip():
+            raise ValueError(f"{email!r} is no e-mail address; give one such as name@keywatch.example")
+        if holder is not None:
+            raise ValueError(f"{self._provider} knows {email} already; delete that account first")
 
     def _code(self, email: str, minute: int) -> str:
         digest = hmac.digest(self._key, f"{email.strip().lower()} {minute}".encode(), "sha256")
