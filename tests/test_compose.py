@@ -77,6 +77,8 @@ def test_profile_adds_the_portal(services: Services, portal: Services) -> None:
     assert all("healthcheck" in service and service["read_only"] for service in added.values())
     assert all(name.startswith("KEYWATCH_PORTAL_") for service in added.values() for name in service["environment"])
     assert "KEYWATCH_PORTAL_SESSIONS" not in added["portal-api"]["environment"]
+    secrets = set(VARIABLES.values())
+    assert not any(secret in str(service) for service in added.values() for secret in secrets)
 
 
 def test_profile_adds_the_local_cloud(services: Services, local: Services) -> None:
@@ -101,7 +103,8 @@ def test_file_holds_no_secret() -> None:
     text = (compose.PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
     used = set(re.findall(r"(?<!\$)\$\{(\w+)(:.)", text))
     optional = ("WORKER_CONCURRENCY", "PARALLELISM", "KEYWATCH_POLICY", "KEYWATCH_OWNERS", "KEYWATCH_PORTAL_CONFIG")
-    assert used == {(name, ":?") for name in VARIABLES} | {(name, ":-") for name in optional}
+    portal = ("KEYWATCH_PORTAL_STORE", "KEYWATCH_PORTAL_SESSIONS")
+    assert used == {(name, ":?") for name in VARIABLES} | {(name, ":-") for name in (*optional, *portal)}
 
 
 def test_every_service_has_a_health_check(local: Services) -> None:

@@ -340,11 +340,13 @@ class SignInError(PermanentError):
 
     Attributes:
         code: The provider's own, such as `AADB2C90118` or `access_denied`; None if the portal itself refuses.
+        error: What OAuth calls it, such as `invalid_grant`; likewise.
     """
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(self, message: str, code: str | None = None, error: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.error = error
 
 
 class StoreSchemaError(PermanentError):

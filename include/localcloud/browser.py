@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,8 @@ def main(argv: list[str]) -> int:
         )
         return 1
     with tempfile.TemporaryDirectory(prefix="keywatch-browser-", ignore_cleanup_errors=True) as profile:
-        return subprocess.call([program, *_arguments(cloud, profile), *further, options.url])
+        unboxed = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
+        return subprocess.call([program, *_arguments(cloud, profile), *unboxed, *further, options.url])
 
 
 def _arguments(cloud: LocalCloud, profile: str) -> list[str]:
@@ -52,6 +54,7 @@ def _arguments(cloud: LocalCloud, profile: str) -> list[str]:
     return [
         f"--user-data-dir={profile}",
         f"--proxy-server={cloud.proxy_url}",
+        "--proxy-bypass-list=<-loopback>",
         "--ignore-certificate-errors",
         "--no-first-run",
         "--no-default-browser-check",

@@ -162,14 +162,19 @@ def _section(access: ProviderAccess, *, secret: bool) -> dict[str, Any]:
             "acr": ACR,
             **proof,
         }
-    common = {
+    common: dict[str, Any] = {
         "tenant_id": access.tenant_id,
         "client_id": access.client_id,
         "api_client_id": access.api_client_id,
         "api_uri": access.scope_prefix.rstrip("/"),
     }
-    own = {
-        B2C: {"flavour": "b2c", "tenant": access.tenant_domain.partition(".")[0], "secret": access.secret_name},
+    own: dict[str, dict[str, Any]] = {
+        B2C: {
+            "flavour": "b2c",
+            "tenant": access.tenant_domain.partition(".")[0],
+            "secret": access.secret_name,
+            "local_accounts_only": True,
+        },
         EXTERNAL: {
             "flavour": "entra",
             "host": access.host,

@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
         if not _prepare(env, home, cloud):
             return 1
         if shown:
-            console.step("Giving the demo's keys their owners: airflow dags test access_key_owners")
+            console.step("Giving the demo's keys owners and findings: airflow dags test access_key_owners, _findings")
             if problem := give_owners(env, cloud):
                 print(f"The table of owners was not taken:\n{problem}", file=sys.stderr)
                 return 1

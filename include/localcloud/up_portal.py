@@ -25,7 +25,7 @@ OWNERS: Final = {
 
 
 def give_owners(env: Mapping[str, str], cloud: LocalCloud) -> str | None:
-    """Give keys of the demo owners, by DAG `access_key_owners`.
+    """Give keys of the demo owners, and look at them by the policy: DAGs `access_key_owners`, `access_key_findings`.
 
     Args:
         env: Of an Airflow whose report store has them.
@@ -34,9 +34,12 @@ def give_owners(env: Mapping[str, str], cloud: LocalCloud) -> str | None:
     Returns:
         What went wrong; None if nothing did.
     """
-    conf = json.dumps({"table": owner_table(cloud)})
-    finished = airflow(dict(env), "dags", "test", "access_key_owners", "-c", conf, capture_output=True)
-    return f"{finished.stdout}\n{finished.stderr}"[-3000:] if finished.returncode else None
+    conf = {"table": owner_table(cloud)}
+    for arguments in (["access_key_owners", "-c", json.dumps(conf)], ["access_key_findings"]):
+        finished = airflow(dict(env), "dags", "test", *arguments, capture_output=True)
+        if finished.returncode:
+            return f"{finished.stdout}\n{finished.stderr}"[-3000:]
+    return None
 
 
 def owner_table(cloud: LocalCloud) -> str:

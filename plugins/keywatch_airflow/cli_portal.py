@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
+import pwd
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -49,7 +49,7 @@ def _add_invite(verbs: Any) -> None:  # noqa: ANN401 - as above
     invite = _add(verbs, "invite", run_invite, "make a link by which one person gets their account, once")
     invite.add_argument("email", help="of the person, whose identity provider has to confirm it")
     invite.add_argument("--policynumber", metavar="N", help="the number of their policy")
-    invite.add_argument("--beneficiary", metavar="TEXT", help="who benefits")
+    invite.add_argument("--beneficiary", metavar="TEXT", help="who takes over the keys")
     invite.add_argument("--owner", metavar="NAME", help="the name under which the report knows them (the e-mail)")
     invite.add_argument("--days", type=int, default=7, help="how long the link is valid (%(default)s)")
     invite.add_argument(
@@ -81,20 +81,34 @@ def run_invite(store: AccountStore, settings: Settings, arguments: Any) -> int: 
     _say(f"Invitation of {invitation.email}, valid until {_time(invitation.expires)}:")
     _say(f"{settings.web_url}/invitation?code={invitation.code}")
     _say("The link is shown this once. Send it to them alone: it can be used once, and an older one no longer can.")
+    account = next(each for each in store.accounts() if each.account_id == invitation.account_id)
+    _say(f"The report has {_keys_of(settings, account):,} keys of owner {_shown(account.owner)}, which they will see.")
     return OK
 
 
 def run_accounts(store: AccountStore, _settings: Settings, _arguments: Any) -> int:  # noqa: ANN401 - as above
     """Print a table of all accounts."""
+    store.check()
     accounts = store.accounts()
     rows = [(each.email, each.policynumber, each.beneficiary, each.owner, _state(each)) for each in accounts]
     _print_table(("email", "policynumber", "beneficiary", "owner", "state"), rows)
     return OK
 
 
+def _keys_of(settings: Settings, account: Account) -> int:
+    from keywatch.portal.accounts.keys import OwnersKeys
+
+    keys = OwnersKeys(settings.store)
+    try:
+        return keys.page(account, limit=1).total
+    finally:
+        keys.close()
+
+
 def run_changes(store: AccountStore, _settings: Settings, arguments: Any) -> int:  # noqa: ANN401 - as above
     """Print a table of the last changes."""
     changes = store.changes(email=arguments.email)
+    store.check()
     titles = ("changed", "email", "what", "before", "after", "by", "authenticated")
     rows = [
         (_time(each.changed), each.email, each.what, each.before, each.after, _who(each), each.strength)
@@ -206,8 +220,8 @@ def _shown(text: str) -> str:
 def _user() -> str:
     """Name who runs the command; a container's user may have no name."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid {os.getuid()}"
 
 

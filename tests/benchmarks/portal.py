@@ -160,12 +160,11 @@ def sign_in_everybody(folder: Path, issuer: Issuer) -> list[str]:
     from keywatch.portal.accounts.store import AccountStore
     from keywatch.portal.provider.model import Identity, Subject
     from keywatch.portal.web.session import Person, Session, Tokens
-    from keywatch.portal.web.session_store import Lifetimes, SessionStore, open_sessions
+    from keywatch.portal.web.session_store import Lifetimes, SessionStore
     from keywatch.report.engine import sqlite_url
 
     accounts = AccountStore(sqlite_url(folder / "report.db"))
-    engine = open_sessions(sqlite_url(folder / "sessions.db"))
-    sessions, cookies = SessionStore(engine, Lifetimes(HOUR, HOUR), time.time), []
+    sessions, cookies = SessionStore(sqlite_url(folder / "sessions.db"), Lifetimes(HOUR, HOUR), time.time), []
     for number in range(PEOPLE):
         subject = Subject(f"https://{issuer.host}", f"subject-{number}")
         identity = Identity(subject, f"Owner {number}", address(number), email_verified=True)
@@ -179,7 +178,7 @@ def sign_in_everybody(folder: Path, issuer: Issuer) -> list[str]:
             tokens=Tokens(access_token=access_token(issuer, subject.value), expires=time.time() + HOUR),
         )
         cookies.append(sessions.add(Session(csrf="x", person=person)))
-    engine.dispose()
+    sessions.close()
     accounts.close()
     return cookies
 

@@ -214,7 +214,7 @@ def test_session_that_has_ended(walk: Walk) -> None:
     walk.type("Beneficiary", "Too late")
     sessions = walk.visiting.portal.folder / "sessions.db"
     with closing(sqlite3.connect(sessions)) as connection, connection:
-        connection.execute("UPDATE portal_session_1 SET used = used - 3600")
+        connection.execute("UPDATE portal_session_1 SET over = used")
     walk.press("Confirm and change")
     walk.says("You are not signed in")
     walk.says("Nothing was changed")

@@ -71,10 +71,11 @@ def test_invitation_is_issued_and_listed(portal: Portal, caplog: pytest.LogCaptu
     ended = portal("invite", PAYMENTS, "--policynumber", "42", "--beneficiary", "Prüfstelle", "--days", "3")
 
     lines = ended.output.splitlines()
-    assert (ended.code, ended.errors, len(lines)) == (0, "", 3)
+    assert (ended.code, ended.errors, len(lines)) == (0, "", 4)
     assert re.fullmatch(rf"Invitation of {PAYMENTS}, valid until \d{{4}}-\d\d-\d\d \d\d:\d\d UTC:", lines[0])
     assert LINK.fullmatch(lines[1])
     assert "shown this once" in lines[2]
+    assert lines[3] == f"The report has 0 keys of owner {PAYMENTS}, which they will see."
     listed = portal("accounts").output
     for shown in (PAYMENTS, "42", "Prüfstelle", "invited until"):
         assert shown in listed

@@ -413,6 +413,7 @@ def test_lists_come_in_pages(azure: Azure, sdk: Sdk) -> None:
         "event-publisher-pem",
         "keywatch-audit",
         "keywatch-deactivate",
+        "keywatch-portal",
     ]
     assert "workspace-key" in [each.name for each in sdk.secrets.list_properties_of_secrets()]
     assert list(sdk.keys.list_properties_of_key_versions("nothing")) == []

@@ -26,7 +26,7 @@ def web_app(settings: Settings) -> ASGIApp:
     from keywatch.portal.web.app import create_web
     from keywatch.portal.web.credential import credential_of
     from keywatch.portal.web.portal import Portal
-    from keywatch.portal.web.session_store import Lifetimes, SessionStore, open_sessions
+    from keywatch.portal.web.session_store import Lifetimes, SessionStore
     from keywatch.portal.web.sign_in import SignIn
 
     if settings.sessions is None:
@@ -40,10 +40,9 @@ def web_app(settings: Settings) -> ASGIApp:
             support=settings.support,
             provider=provider,
             sign_in=SignIn(provider, credential_of(settings), keys, transport=transport, web_url=settings.web_url),
-            sessions=SessionStore(open_sessions(settings.sessions), lifetimes, time.time),
+            sessions=SessionStore(settings.sessions, lifetimes, time.time),
             api=Api(settings.api_url, transport),
             invitations=AccountStore(settings.store),
-            clock=time.time,
         )
     )
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -31,6 +32,9 @@ STORE: Final = "KEYWATCH_PORTAL_STORE"
 
 SESSIONS: Final = "KEYWATCH_PORTAL_SESSIONS"
 """The variable that says where the web app's sessions are."""
+
+WAITED_FOR: Final = {"attempts": 2, "connect_timeout": 5.0, "read_timeout": 15.0, "max_backoff": 2.0}
+"""What the transport has unless told otherwise: somebody waits for the page."""
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -78,6 +82,7 @@ class AzureAdB2cSection(_Section):
     secret: VaultName
     domain: Host | Literal[""] = ""
     policies: Policies = Policies()
+    local_accounts_only: bool = False
     certificate: None = None
 
     def provider(self) -> Provider:
@@ -90,6 +95,7 @@ class AzureAdB2cSection(_Section):
             api_uri=self.api_uri,
             policies={journey: getattr(self.policies, journey.value) for journey in Journey},
             domain=self.domain,
+            local_accounts_only=self.local_accounts_only,
         )
 
 
@@ -278,13 +284,45 @@ def read_settings(path: Path, environment: Mapping[str, str]) -> Settings:
         secret=read.provider.secret,
         vault=read.vault,
         session=read.session,
-        transport=Transport.from_mapping(read.transport),
+        transport=Transport.from_mapping(WAITED_FOR | read.transport),
     )
 
 
+SAID: Final = {
+    "extra_forbidden": "there is no such entry",
+    "missing": "is missing",
+    "union_tag_not_found": "flavour is missing: b2c, entra or openid",
+    "union_tag_invalid": "flavour is b2c, entra or openid",
+}
+HINTS: Final = {
+    "web_url": "write an origin, such as https://keys.example.com, without a path or a slash at its end",
+    "api_url": "write an origin, such as https://api.keys.example.com, without a path or a slash at its end",
+    "tenant": "write the tenant's name without .onmicrosoft.com",
+    "secret": "write the name that the secret has in the vault, and not its value",
+    "certificate": "write the name that the certificate has in the vault",
+    "url": "write the vault's address, such as https://keywatch.vault.azure.net",
+    "issuer": "write the issuer as its discovery document does, with https:// and without a query",
+    "authentication_context": "write the context's id: c1 to c99",
+}
+FLAVOURS: Final = ("b2c", "entra", "openid")
+
+
 def _lines(error: ValidationError) -> str:
-    """Name each entry, and never what it holds."""
-    return "\n".join(f"  {'.'.join(map(str, each['loc'])) or 'file'}: {each['msg']}" for each in error.errors())
+    """Name each entry and what to do, and never what it holds."""
+    return "\n".join(f"  {_entry(each)}: {_said(each)}" for each in error.errors())
+
+
+def _entry(each: ErrorDetails) -> str:
+    return ".".join(str(part) for part in each["loc"] if part not in FLAVOURS) or "all of it"
+
+
+def _said(each: ErrorDetails) -> str:
+    name = str(each["loc"][-1]) if each["loc"] else ""
+    if each["type"] == "string_pattern_mismatch":
+        return HINTS.get(
+            name, "write the id as the provider shows it" if name.endswith("_id") else "is not of its form"
+        )
+    return SAID.get(each["type"], each["msg"].removeprefix("Value error, "))
 
 
 def _url(text: str, name: str) -> URL:

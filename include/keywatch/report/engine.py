@@ -88,8 +88,12 @@ def open_engine(
 
 
 @contextlib.contextmanager
-def speaking_of(engine: Engine) -> Iterator[None]:
+def speaking_of(engine: Engine, what: str = "The report store") -> Iterator[None]:
     """Say in our words that a store is out of reach, full or refuses.
+
+    Args:
+        engine: For reading or writing it.
+        what: What the message calls it.
 
     Raises:
         StoreUnavailableError: As it says.
@@ -100,8 +104,8 @@ def speaking_of(engine: Engine) -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said = " ".join(str(cause).split()) or type(cause).__name__
         raise StoreUnavailableError(
-            f"The report store, {_name(engine.url)}, cannot be read or written: {said}. See that it is reachable from "
-            "here, that it has room, and that its user may do this."
+            f"{what}, {_name(engine.url)}, cannot be read or written: {said}. See that it is reachable from here, that "
+            "it has room, and that its user may do this."
         ) from error
 
 

@@ -125,8 +125,8 @@ def check(connection: Connection, code: str, identity: Identity, now: int) -> st
         raise InvitationError(f"This invitation ended on {known_moment(row.expires):%Y-%m-%d %H:%M} UTC. {ANOTHER}")
     if not identity.email_verified:
         raise InvitationError(
-            "The identity provider does not say that your e-mail address is yours. Confirm it there, and open the "
-            "link again: the invitation still waits for you."
+            "The identity provider does not say that your e-mail address is yours. Confirm it there, sign out here, "
+            "and open the link again: the invitation still waits for you."
         )
     if not same_address(row.email, identity.email):
         raise InvitationError(

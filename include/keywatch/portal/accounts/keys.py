@@ -39,6 +39,7 @@ class OwnedKeys:
         before: What leads to the page before; None if there is none.
         after: What leads to the page after; None if there is none.
         as_of: The moment to which ages are counted; None before there is a report.
+        checked: When the policy looked at every key last; None if never, so that there are no findings.
     """
 
     rows: tuple[OwnedKey, ...]
@@ -46,6 +47,7 @@ class OwnedKeys:
     before: str | None
     after: str | None
     as_of: datetime | None
+    checked: datetime | None = None
 
 
 class OwnersKeys:
@@ -92,4 +94,5 @@ class OwnersKeys:
                 before=page.before,
                 after=page.after,
                 as_of=reader.as_of(),
+                checked=None if (look := reader.last_look()) is None else look.looked_at,
             )

@@ -26,7 +26,7 @@ class Account:
         created: When it was made.
         updated: When it was last changed.
         policynumber: The number of their policy, if known.
-        beneficiary: Who benefits, if anybody is named.
+        beneficiary: who takes over the keys, if anybody is named.
         subject: The only one who may use it; None until an invitation is accepted.
         bound: When one was; None if none.
         invited_until: When the open invitation ends; None if there is none, or if it was not asked for.

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, ColumnElement, Connection, func, select
 
-from keywatch.errors import AccountChangedError, NoAccountError, StoreSchemaError
+from keywatch.errors import AccountChangedError, NoAccountError, StoreSchemaError, StoreUnavailableError
 from keywatch.portal.accounts.addresses import fold_address
 from keywatch.portal.accounts.details import clean
 from keywatch.portal.accounts.imports import import_entries
@@ -69,6 +69,20 @@ class AccountStore:
         self._writer.dispose()
         self._reader.dispose()
 
+    def check(self) -> None:
+        """See that accounts can be read.
+
+        Raises:
+            StoreUnavailableError: They cannot, or there is no store yet.
+        """
+        with self._transactions.begin() as connection:
+            if connection is None:
+                raise StoreUnavailableError(
+                    "There is no report store yet where the portal's configuration says. See that store is right, and "
+                    "invite somebody, or let access_key_report run: either makes it."
+                )
+            connection.execute(select(portal_accounts.c.account_id).limit(1)).first()
+
     def find(self, subject: Subject) -> Account:
         """Return the account that is bound to somebody.
 
@@ -85,7 +99,7 @@ class AccountStore:
     def set_beneficiary(
         self, subject: Subject, beneficiary: str | None, *, expected_version: int | None = None, strength: str
     ) -> Account:
-        """Name who benefits, or nobody, and record it.
+        """Name who takes over the keys, or nobody, and record it.
 
         Args:
             subject: Whose account.
@@ -132,7 +146,7 @@ class AccountStore:
             issued_by: The user of the command.
             days: How long it may be accepted, 1 to 90.
             policynumber: The number of their policy; None for what it is.
-            beneficiary: Who benefits; None for what it is.
+            beneficiary: Who takes over the keys; None for what it is.
             owner: The name under which the report knows them; None for what it is, which is the e-mail at first.
             rebind: Whether, once accepted, it takes the place of a binding. Until then, that stays.
 

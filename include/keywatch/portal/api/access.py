@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Security
 from fastapi.security import SecurityScopes
@@ -12,13 +12,10 @@ from fastapi.security import SecurityScopes
 from keywatch.errors import AccessTokenError
 from keywatch.portal.api.bearer import BearerToken
 from keywatch.portal.api.parts import Parts, TheParts
-from keywatch.portal.provider.model import Subject
+from keywatch.portal.provider.model import READ, WRITE, Subject
 from keywatch.portal.tokens.rules import Claims
 from keywatch.portal.tokens.step_up import missing_step_up
 from keywatch.portal.tokens.validate import scopes_of, validate
-
-READ: Final = "Accounts.Read"
-WRITE: Final = "Accounts.Write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from fastapi import FastAPI
 
 from keywatch.portal.api import accounts as accounts_routes
 from keywatch.portal.api import public
-from keywatch.portal.api.headers import SafeAnswers
+from keywatch.portal.api.headers import HEADERS
 from keywatch.portal.api.parts import Parts
 from keywatch.portal.api.ports import AccountsPort, KeysPort
 from keywatch.portal.api.problems import answer_problems
+from keywatch.portal.headers import SafeAnswers
 from keywatch.portal.provider.model import Provider
 from keywatch.portal.tokens.signing_keys import SigningKeys
 
@@ -52,6 +53,6 @@ def create_api(
     app.state.parts = Parts(provider, keys, accounts, owners_keys, clock, realm)
     app.include_router(public.router)
     app.include_router(accounts_routes.router)
-    app.add_middleware(SafeAnswers)
+    app.add_middleware(SafeAnswers, headers=HEADERS)
     answer_problems(app)
     return app

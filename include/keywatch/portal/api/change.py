@@ -35,7 +35,7 @@ BODY: Final[Mapping[str, Any]] = {
     "type": "object",
     "properties": {
         "beneficiary": {
-            "description": "Who benefits; null for nobody. White space around it is left out.",
+            "description": "Who takes over the keys; null for nobody. White space around it is left out.",
             "type": ["string", "null"],
             "minLength": 1,
             "maxLength": LONGEST_BENEFICIARY,
@@ -52,7 +52,7 @@ class Change:
     """What is to be changed.
 
     Attributes:
-        beneficiary: Who benefits; None for nobody.
+        beneficiary: Who takes over the keys; None for nobody.
         is_empty: Whether nothing is to be changed.
     """
 

@@ -12,6 +12,14 @@ from keywatch.portal.provider.model import Subject
 class AccountsPort(Protocol):
     """The accounts of key owners. Threads share it."""
 
+    def check(self) -> None:
+        """See that accounts can be read.
+
+        Raises:
+            KeywatchError: They cannot.
+        """
+        ...
+
     def find(self, subject: Subject) -> Account:
         """Return the account that is bound to somebody.
 
@@ -24,11 +32,11 @@ class AccountsPort(Protocol):
     def set_beneficiary(
         self, subject: Subject, beneficiary: str | None, *, expected_version: int | None = None, strength: str
     ) -> Account:
-        """Name who benefits, or nobody, and record it.
+        """Name who takes over the keys, or nobody, and record it.
 
         Args:
             subject: Whose account.
-            beneficiary: Who benefits; None for nobody.
+            beneficiary: Who takes over the keys; None for nobody.
             expected_version: Of the account, as whoever asks has seen it; None for whichever it is.
             strength: How they were authenticated.
 

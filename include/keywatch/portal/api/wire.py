@@ -69,13 +69,17 @@ class KeyAnswer(_Answer):
 
 
 class KeysAnswer(_Answer):
-    """One page of keys, the oldest first; `next` and `previous` are cursors, `as_of` is what ages are counted to."""
+    """One page of keys, the oldest first; `next` and `previous` are cursors.
+
+    `as_of` is what ages are counted to, `checked` when the policy looked at the keys; null is never.
+    """
 
     keys: list[KeyAnswer]
     total: int
     next: str | None
     previous: str | None
     as_of: datetime | None
+    checked: datetime | None
 
 
 class ProblemAnswer(_Answer):
@@ -102,6 +106,7 @@ def keys_answer(page: OwnedKeys) -> KeysAnswer:
         next=page.after,
         previous=page.before,
         as_of=page.as_of,
+        checked=page.checked,
     )
 
 

@@ -38,6 +38,8 @@ class AzureAdB2c:
         api_uri: The API's Application ID URI, which its scopes begin with.
         policies: The user flow or custom policy of each journey.
         domain: The host that signs people in: `<tenant>.b2clogin.com`, or a custom domain.
+        local_accounts_only: Whether nobody can come by another identity provider, so that B2C itself has verified
+            every address when its owner signed up.
     """
 
     tenant: str
@@ -47,6 +49,7 @@ class AzureAdB2c:
     api_uri: str
     policies: Mapping[Journey, str] = field(default_factory=lambda: POLICIES)
     domain: str = ""
+    local_accounts_only: bool = False
 
     name = "Azure AD B2C"
 
@@ -124,11 +127,12 @@ class AzureAdB2c:
     def identity(self, claims: Claims) -> Identity:
         """Tell what B2C says of somebody.
 
-        The addresses of local accounts are verified when they sign up, and these have no claim `idp`; what another
-        identity provider says of an address counts as not verified. [unverified: no page of Microsoft's says so]
+        B2C marks no address as verified, unless a custom policy says `email_verified`. It verifies those of local
+        accounts when they sign up; of a tenant that has others too, no claim tells for certain. [unverified: that
+        `idp` is there whenever it names another identity provider]
         """
-        own = "idp" not in claims
-        verified = claims["email_verified"] is True if "email_verified" in claims else own
+        local = self.local_accounts_only and "idp" not in claims
+        verified = claims["email_verified"] is True if "email_verified" in claims else local
         email = first_text(claims, "emails") or text(claims, "email")
         return Identity(self.subject(claims), text(claims, "name"), email or None, email_verified=verified)
 

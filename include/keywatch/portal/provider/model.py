@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from keywatch.portal.tokens.rules import Claims, StepUp, TokenRules
 from keywatch.transport import AllowedHosts
+
+READ: Final = "Accounts.Read"
+WRITE: Final = "Accounts.Write"
+"""The API's scopes."""
 
 
 class Journey(StrEnum):
@@ -102,7 +106,7 @@ class Provider(Protocol):
         ...
 
     def challenge(self) -> Mapping[str, str]:
-        """Say what a token lacks that is no step-up: the parameters of `WWW-Authenticate: Bearer`, in their order.
+        """Say what is wanted of who has not stepped up: the parameters of `WWW-Authenticate: Bearer`, in their order.
 
         Source: RFC 9470; for Entra, Microsoft Learn, "Claims challenges, claims requests, and client capabilities".
         """

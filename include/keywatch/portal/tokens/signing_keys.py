@@ -31,7 +31,7 @@ FRESH_SECONDS: Final = 24 * 3600
 KEPT_SECONDS: Final = 7 * 24 * 3600
 """How long keys serve while they cannot be read again."""
 
-PAUSE_SECONDS: Final = 60
+PAUSE_SECONDS: Final = 10
 """Between two readings, whatever tokens name: keys that nobody knows cost nothing to name."""
 
 FIRST_PAUSE_SECONDS: Final = 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -12,7 +11,13 @@ import msgspec
 import requests
 from requests.utils import parse_dict_header
 
-from keywatch.errors import AccountChangedError, NoAccountError, RequestRefusedError, ServiceUnavailableError
+from keywatch.errors import (
+    AccountChangedError,
+    BadQueryError,
+    NoAccountError,
+    RequestRefusedError,
+    ServiceUnavailableError,
+)
 from keywatch.portal.web.session import Change
 from keywatch.transport import AllowedHosts, Transport
 from keywatch.transport.http import network_error, requests_session
@@ -27,28 +32,23 @@ CONNECTIONS: Final = 40
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What the policy has found of a key, as the API says it."""
+    """What the policy has found of a key: what of the API's answer is shown."""
 
-    rule: str
     severity: str
     reason: str
-    first_found: str
 
 
 class Key(msgspec.Struct, frozen=True):
-    """An access key, as the API says it."""
+    """An access key: what of the API's answer is shown."""
 
-    key_id: str
     account_id: str
     user_name: str
     access_key_id: str | None = None
     account_name: str | None = None
     status: str | None = None
-    created: str | None = None
     last_used: str | None = None
     service: str | None = None
     age_days: int | None = None
-    idle_days: int | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -60,6 +60,12 @@ class Keys(msgspec.Struct, frozen=True):
     next: str | None = None
     previous: str | None = None
     as_of: str | None = None
+    checked: str | None = None
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    detail: str = ""
+    errors: tuple[str, ...] = ()
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -72,7 +78,6 @@ class Account(msgspec.Struct, frozen=True):
     beneficiary: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class StepUpNeeded(Exception):  # noqa: N818 - it is an answer rather than an error
     """The API wants a step-up first.
 
@@ -80,7 +85,9 @@ class StepUpNeeded(Exception):  # noqa: N818 - it is an answer rather than an er
         challenge: What it says of it.
     """
 
-    challenge: Mapping[str, str]
+    def __init__(self, challenge: Mapping[str, str]) -> None:
+        super().__init__("a step-up is needed")
+        self.challenge = challenge
 
 
 class SignInNeeded(Exception):  # noqa: N818 - it is an answer rather than an error
@@ -172,9 +179,20 @@ class Api:
             return NoAccountError("No account is bound to you. Ask for an invitation, and open its link.")
         if status in (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT):
             return AccountChangedError("Your account has been changed since you opened the form. Look at it again.")
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            return BadQueryError(_detail(answer))
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ServiceUnavailableError(f"{self.host} failed (HTTP {status}). Try again in a minute.")
         return RequestRefusedError(f"{self.host} refuses (HTTP {status}). See that web app and API agree.")
+
+
+def _detail(answer: requests.Response) -> str:
+    """Say why the API cannot do what was asked, in its words."""
+    try:
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except msgspec.MsgspecError:
+        problem = _Problem()
+    return " ".join((problem.detail, *problem.errors)) or "The portal's API cannot read this. Correct it."
 
 
 def _challenge(header: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from keywatch.portal.web.headers import SafeAnswers
+from keywatch.portal.headers import SafeAnswers
+from keywatch.portal.web.headers import headers_of
 from keywatch.portal.web.journeys import router as journeys
 from keywatch.portal.web.pages import router as pages
 from keywatch.portal.web.portal import Portal
@@ -35,4 +36,4 @@ def create_web(portal: Portal) -> ASGIApp:
     app.mount(STATIC, StaticFiles(directory=str(files("keywatch.portal.web") / "static")), name="static")
     handle_problems(app)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[urlsplit(portal.web_url).hostname or "", *LOOPBACK])
-    return SafeAnswers(app, portal.provider.origins)
+    return SafeAnswers(app, headers_of(portal.provider.origins))

@@ -15,9 +15,9 @@ from keywatch.portal.provider.model import Journey
 from keywatch.portal.web.api_client import SignInNeeded, StepUpNeeded
 from keywatch.portal.web.problems import answer_of
 from keywatch.portal.web.rendering import page
-from keywatch.portal.web.session import Flow, Person, Session
+from keywatch.portal.web.session import Change, Flow, Person, Session
 from keywatch.portal.web.sign_in import CALLBACK, STEP_UP_CALLBACK, Arrival
-from keywatch.portal.web.visitor import Checked, Current, Visitor, forget, remember
+from keywatch.portal.web.visitor import Checked, Current, SignedOutError, Visitor, forget, remember
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,14 @@ UNSHOWN: Final = frozenset({"nonce", "at_hash", "c_hash", "aio", "rh", "uti"})
 SEE_OTHER: Final = 303
 
 
-def begin(visitor: Visitor, journey: Journey, then: str, challenge: Mapping[str, str] | None = None) -> Response:
+def begin(
+    visitor: Visitor,
+    journey: Journey,
+    then: str,
+    *,
+    challenge: Mapping[str, str] | None = None,
+    change: Change | None = None,
+) -> Response:
     """Send a browser to the provider.
 
     Args:
@@ -51,11 +58,13 @@ def begin(visitor: Visitor, journey: Journey, then: str, challenge: Mapping[str,
         journey: Why.
         then: One of `PAGES`, to go to afterwards.
         challenge: What the API has answered, of a step-up.
+        change: What that is for.
 
     Raises:
         KeywatchError: The provider has no such journey, or cannot be asked.
     """
     address, flow = visitor.portal.sign_in.start(journey, then, challenge)
+    flow = msgspec.structs.replace(flow, change=change)
     response = RedirectResponse(address, SEE_OTHER)
     if visitor.session_id is None:
         remember(response, visitor.portal.sessions.add(Session.new().with_flow(flow)))
@@ -160,7 +169,7 @@ def _unknown(current: Visitor) -> Response:
 def _cancelled(current: Visitor, flow: Flow) -> Response:
     stepping_up = flow.journey is Journey.STEP_UP
     notice = "step_up_cancelled" if stepping_up else "cancelled"
-    current.change(lambda session: msgspec.structs.replace(session, notice=notice, change=None))
+    current.change(lambda session: msgspec.structs.replace(session, notice=notice))
     signed_in = current.session is not None and current.session.person is not None
     return go("/account" if stepping_up else "/" if not signed_in else flow.then)
 
@@ -174,25 +183,34 @@ def _signed_in(current: Visitor, flow: Flow, arrival: Arrival) -> Response:
     return response
 
 
-def _stepped_up(current: Visitor, _: Flow, arrival: Arrival) -> Response:
-    """Submit what has waited for the step-up, with the token of that; then the token is forgotten."""
-    person, change = current.person, current.session.change if current.session else None
-    if arrival.identity.subject != person.subject or arrival.tokens is None:
+def _stepped_up(current: Visitor, flow: Flow, arrival: Arrival) -> Response:
+    """Submit what this step-up was for, with its token; then the token is forgotten. The session gets a new id."""
+    if arrival.identity.subject != current.person.subject or arrival.tokens is None or flow.change is None:
         raise SignInError("You have signed in as somebody else for this, so nothing was changed.")
-    if change is None:
-        return go("/beneficiary")
-    session = msgspec.structs.replace(Session.new(), person=person)
-    session_id = current.portal.sessions.replace(current.session_id, session)
-    entered = Visitor(current.portal, session_id, session)
+    session_id = current.portal.sessions.renew(current.session_id or "")
+    if session_id is None:
+        raise SignedOutError("The session is over.")
+    entered = Visitor(current.portal, session_id, current.portal.sessions.find(session_id))
     try:
-        current.portal.api.change(arrival.tokens.access_token, change)
+        response = submit(entered, arrival.tokens.access_token, flow.change)
     except (KeywatchError, StepUpNeeded, SignInNeeded) as error:
         response = answer_of(entered, "/beneficiary", error)
-    else:
-        entered.change(lambda each: msgspec.structs.replace(each, notice="changed"))
-        response = go("/account")
     remember(response, session_id)
     return response
+
+
+def submit(current: Visitor, token: str, change: Change) -> Response:
+    """Have the API change the beneficiary, and say what came of it on the next page.
+
+    Raises:
+        StepUpNeeded: The token is not one of a step-up just now.
+        SignInNeeded: It is not accepted.
+        KeywatchError: The API refuses or cannot be reached, or the session is over.
+    """
+    account = current.portal.api.change(token, change)
+    notice = "unchanged" if account.version == change.version else "changed"
+    current.change(lambda session: msgspec.structs.replace(session, notice=notice))
+    return go("/account")
 
 
 def _profile_edited(current: Visitor, _: Flow, arrival: Arrival) -> Response:
@@ -216,8 +234,8 @@ def _profile_edited(current: Visitor, _: Flow, arrival: Arrival) -> Response:
 
 def _password_reset(current: Visitor, _: Flow, __: Arrival) -> Response:
     """Let nobody in: whoever has reset a password signs in with it."""
-    current.change(lambda session: msgspec.structs.replace(session, notice="password"))
-    return go("/")
+    session = current.change(lambda each: msgspec.structs.replace(each, notice="password"))
+    return go("/invitation" if session.invitation else "/")
 
 
 ARRIVALS: Final[dict[Journey, Callable[[Visitor, Flow, Arrival], Response]]] = {

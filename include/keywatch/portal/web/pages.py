@@ -8,27 +8,24 @@ import msgspec
 from fastapi import APIRouter, Form, Query
 from starlette.responses import PlainTextResponse, Response
 
-from keywatch.errors import NoAccountError, TransientError
+from keywatch.errors import BadQueryError, NoAccountError, TransientError
 from keywatch.portal.provider.model import Identity, Journey
 from keywatch.portal.web.api_client import StepUpNeeded
-from keywatch.portal.web.journeys import begin, go
+from keywatch.portal.web.journeys import begin, go, submit
 from keywatch.portal.web.rendering import page
 from keywatch.portal.web.session import Change, Session
 from keywatch.portal.web.visitor import Checked, Current, remember
 
 router = APIRouter()
 
-LONGEST: Final = 256
-"""Characters of a beneficiary."""
-
 LONGEST_CODE: Final = 200
-LONGEST_CURSOR: Final = 500
+LONGEST_CURSOR: Final = 1_024
 
 
 @router.get("/healthz", include_in_schema=False)
 def health(current: Current) -> Response:
     """Say that the web app runs, and that its sessions can be read."""
-    del current
+    current.portal.sessions.find("")
     return PlainTextResponse("ok\n")
 
 
@@ -77,18 +74,14 @@ def change_beneficiary(
     _ = current.person
     entered = " ".join(beneficiary.split())
     token = current.access_token()
-    if len(entered) > LONGEST or not entered.isprintable():
-        mine = current.portal.api.account(token)
-        error = f"Enter a name or an address of at most {LONGEST} characters."
-        return page(current, "beneficiary", 422, account=mine, error=error, entered=entered)
     change = Change(beneficiary=entered or None, version=version)
     try:
-        current.portal.api.change(token, change)
+        return submit(current, token, change)
     except StepUpNeeded as needed:
-        current.change(lambda session: msgspec.structs.replace(session, change=change))
-        return begin(current, Journey.STEP_UP, "/account", needed.challenge)
-    current.change(lambda session: msgspec.structs.replace(session, notice="changed"))
-    return go("/account")
+        return begin(current, Journey.STEP_UP, "/account", challenge=needed.challenge, change=change)
+    except BadQueryError as refused:
+        mine = current.portal.api.account(token)
+        return page(current, "beneficiary", 422, account=mine, error=str(refused), entered=entered)
 
 
 @router.get("/test-api")

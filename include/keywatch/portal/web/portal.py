@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from keywatch.credentials.single_flight import SingleFlight
 from keywatch.portal.provider.model import Identity, Provider
 from keywatch.portal.web.api_client import Api
+from keywatch.portal.web.session import Tokens
 from keywatch.portal.web.session_store import SessionStore
 from keywatch.portal.web.sign_in import SignIn
 
@@ -37,7 +38,7 @@ class Portal:
         sessions: Who is signed in.
         api: The portal's API.
         invitations: What binds an account.
-        clock: Returns seconds since 1970, UTC.
+        renewing: Lets one request of a session ask for new tokens, however many want them.
     """
 
     web_url: str
@@ -47,4 +48,4 @@ class Portal:
     sessions: SessionStore
     api: Api
     invitations: Invitations
-    clock: Callable[[], float]
+    renewing: SingleFlight[Tokens] = field(default_factory=SingleFlight)

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from keywatch.errors import (
     AccountChangedError,
+    BadQueryError,
     InvitationError,
     KeywatchError,
     NoAccountError,
@@ -87,6 +88,7 @@ ALWAYS_THE_SAME: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (ForgedFormError, FORGED),
     (StepUpNeeded, NO_STEP_UP),
     (RequestValidationError, UNREADABLE),
+    (BadQueryError, UNREADABLE),
     (TransientError, UNAVAILABLE),
 )
 
@@ -111,8 +113,9 @@ def handle_problems(app: FastAPI) -> None:
     def answer(request: Request, error: Exception) -> Response:
         try:
             current = visitor(request)
-        except KeywatchError:
+        except KeywatchError as broken:
             problem = problem_of(error)
+            _write_down(request.url.path, broken, problem)
             return PlainTextResponse(f"{problem.title}\n{problem.text}\n", problem.status)
         return answer_of(current, request.url.path, error)
 

@@ -13,6 +13,18 @@ MOST_FLOWS = 8
 """Sign-ins that one browser may have under way, each in a tab of its own; the oldest is forgotten."""
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of the beneficiary that waits for a step-up.
+
+    Attributes:
+        beneficiary: The new one; None for nobody.
+        version: Of the account, as it was when the form was filled in.
+    """
+
+    beneficiary: str | None
+    version: int
+
+
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """A journey to the provider that is under way.
 
@@ -22,7 +34,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         started: Seconds since 1970, UTC.
         then: The page to go to afterwards: one of our own.
         msal: What MSAL needs to redeem the code: nonce, PKCE verifier, redirect URI.
-        challenge: Further parameters of a step-up, as the API has asked for them.
+        change: What a step-up is for: it is submitted at its end.
     """
 
     state: str
@@ -30,6 +42,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     started: float
     then: str
     msal: dict[str, Any]
+    change: Change | None = None
 
     def __repr__(self) -> str:
         return f"Flow({self.journey})"
@@ -77,18 +90,6 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         return self.name or self.email or "you"
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of the beneficiary that waits for a step-up.
-
-    Attributes:
-        beneficiary: The new one; None for nobody.
-        version: Of the account, as it was when the form was filled in.
-    """
-
-    beneficiary: str | None
-    version: int
-
-
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A browser's session.
 
@@ -96,7 +97,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         csrf: What every form holds.
         flows: Journeys under way, oldest first.
         person: Who is signed in; None before that.
-        change: What is to be submitted after a step-up.
         invitation: The code of an invitation that waits for a sign-in.
         notice: What the next page says once.
     """
@@ -104,7 +104,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     csrf: str
     flows: tuple[Flow, ...] = ()
     person: Person | None = None
-    change: Change | None = None
     invitation: str | None = None
     notice: str | None = None
 

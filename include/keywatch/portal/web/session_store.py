@@ -5,13 +5,10 @@ Each row is named by a hash of the id, and encrypted by a key that is derived fr
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -31,17 +28,15 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
-    event,
-    insert,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.schema import CreateSchema
 
 from keywatch.errors import StoreUnavailableError
 from keywatch.portal.web.session import Session
-from keywatch.report.engine import SCHEMA, speaking_of
+from keywatch.report.engine import SCHEMA, open_engine, speaking_of
 
 ID_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -56,10 +51,11 @@ PURGED_SECONDS: Final = 60
 
 ATTEMPTS: Final = 10
 WAIT_SECONDS: Final = 5.0
-CONNECTIONS: Final = 40
-"""As many as requests that are answered at once."""
+LOCK: Final = 0x6B657973
+"""The number by which web apps that start wait for one another on PostgreSQL."""
 
 CONTEXT: Final = b"keywatch portal session"
+WHAT: Final = "The store of sessions"
 
 metadata = MetaData()
 
@@ -69,12 +65,13 @@ sessions: Final = Table(
     Column("id_sha256", String(64), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("used", BigInteger, nullable=False),
-    Column("ends", BigInteger, nullable=False),
     Column("idle_seconds", Integer, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("over", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Index("portal_session_1_by_end", "ends"),
+    Index("portal_session_1_by_end", "over"),
 )
-"""`ends` is when a session is over in any case, `used` when it was last used; both in seconds since 1970, UTC."""
+"""When a session was last used, when it ends in any case, and when it is over unless it is used; in seconds, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +91,28 @@ class SessionStore:
     """Keeps sessions. Threads and processes may share it. Every method raises `StoreUnavailableError`.
 
     Args:
-        engine: From `open_sessions`.
+        url: Of a SQLite file, which is made if need be, or of PostgreSQL.
         lifetimes: How long somebody stays signed in.
         clock: Returns seconds since 1970, UTC.
+
+    Raises:
+        ConfigurationError: The database's driver is not installed.
+        StoreUnavailableError: The table cannot be made.
     """
 
-    def __init__(self, engine: Engine, lifetimes: Lifetimes, clock: Callable[[], float]) -> None:
-        self._engine = engine
+    def __init__(self, url: URL, lifetimes: Lifetimes, clock: Callable[[], float]) -> None:
+        self._writer = open_engine(url, writing=True, wait=WAIT_SECONDS, alone=False)
+        self._reader = open_engine(url, writing=False, mapped=0)
         self._lifetimes = lifetimes
         self._clock = clock
         self._purged = 0.0
-        with speaking_of(engine):
-            _prepare(engine)
+        with speaking_of(self._writer, WHAT):
+            _prepare(self._writer)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._writer.dispose()
+        self._reader.dispose()
 
     def find(self, session_id: str) -> Session | None:
         """Return a session; None if there is none, or if it is over.
@@ -114,31 +121,24 @@ class SessionStore:
             session_id: As the browser's cookie has it.
         """
         now = int(self._clock())
-        with self._begin() as connection:
-            row = self._row(connection, session_id, now)
+        with speaking_of(self._reader, WHAT), self._reader.begin() as connection:
+            row = _row(connection, session_id, now)
         if row is None:
             return None
         session = _opened(session_id, row.sealed)
         if session is not None and now - row.used >= TOUCHED_SECONDS:
-            self._touch(session_id, now)
+            with speaking_of(self._writer, WHAT), self._writer.begin() as connection:
+                _touch(connection, row, now)
         return session
 
     def add(self, session: Session) -> str:
         """Keep a new session, and return its id."""
-        now, session_id = int(self._clock()), secrets.token_urlsafe(ID_BYTES)
-        signed_in = session.person is not None
-        row = {
-            "id_sha256": _name(session_id),
-            "version": 0,
-            "used": now,
-            "ends": now + (self._lifetimes.absolute if signed_in else ANONYMOUS_SECONDS),
-            "idle_seconds": self._lifetimes.idle if signed_in else ANONYMOUS_SECONDS,
-            "sealed": _sealed(session_id, session),
-        }
-        with self._begin() as connection:
+        now, signed_in = int(self._clock()), session.person is not None
+        idle = self._lifetimes.idle if signed_in else ANONYMOUS_SECONDS
+        ends = now + (self._lifetimes.absolute if signed_in else ANONYMOUS_SECONDS)
+        with speaking_of(self._writer, WHAT), self._writer.begin() as connection:
             self._purge(connection, now)
-            connection.execute(insert(sessions), row)
-        return session_id
+            return _insert(connection, session, now, idle=idle, ends=ends)
 
     def change(self, session_id: str, to: Callable[[Session], Session]) -> Session | None:
         """Change a session, whatever another tab of its browser changes at the same time.
@@ -152,91 +152,94 @@ class SessionStore:
         """
         for _ in range(ATTEMPTS):
             now = int(self._clock())
-            with self._begin() as connection:
-                row = self._row(connection, session_id, now)
+            with speaking_of(self._writer, WHAT), self._writer.begin() as connection:
+                row = _row(connection, session_id, now)
                 before = row and _opened(session_id, row.sealed)
                 if row is None or before is None:
                     return None
                 after = to(before)
+                values = {"sealed": _sealed(session_id, after), "version": row.version + 1, **_times(row, now)}
                 same = (sessions.c.id_sha256 == row.id_sha256) & (sessions.c.version == row.version)
-                changed = sessions.update().where(same)
-                sealed = _sealed(session_id, after)
-                done = connection.execute(changed.values(sealed=sealed, version=row.version + 1, used=now))
+                done = connection.execute(sessions.update().where(same).values(values))
             if done.rowcount:
                 return after
         raise StoreUnavailableError("A session is changed by too many requests at once. Try again.")
 
     def replace(self, session_id: str | None, session: Session) -> str:
-        """Keep a session under a new id, and forget the old one: nobody who knew that id knows this one."""
+        """Keep a session that begins now, and forget the one before: nobody who knew its id knows the new one."""
         new = self.add(session)
         if session_id:
             self.remove(session_id)
         return new
 
+    def renew(self, session_id: str) -> str | None:
+        """Give a session another id; it ends when it would have.
+
+        Returns:
+            The new id; None if there is no such session any more.
+        """
+        now = int(self._clock())
+        with speaking_of(self._writer, WHAT), self._writer.begin() as connection:
+            row = _row(connection, session_id, now)
+            session = row and _opened(session_id, row.sealed)
+            if row is None or session is None:
+                return None
+            connection.execute(sessions.delete().where(sessions.c.id_sha256 == row.id_sha256))
+            return _insert(connection, session, now, idle=row.idle_seconds, ends=row.ends)
+
     def remove(self, session_id: str) -> None:
         """Forget a session."""
-        with self._begin() as connection:
+        with speaking_of(self._writer, WHAT), self._writer.begin() as connection:
             connection.execute(sessions.delete().where(sessions.c.id_sha256 == _name(session_id)))
 
-    def _row(self, connection: Connection, session_id: str, now: int) -> Any:  # noqa: ANN401 - SQLAlchemy's
-        alive = (sessions.c.ends > now) & (sessions.c.used + sessions.c.idle_seconds > now)
-        return connection.execute(select(sessions).where(sessions.c.id_sha256 == _name(session_id), alive)).first()
-
-    def _touch(self, session_id: str, now: int) -> None:
-        with self._begin() as connection:
-            mine = sessions.c.id_sha256 == _name(session_id)
-            connection.execute(sessions.update().where(mine, sessions.c.used < now).values(used=now))
-
     def _purge(self, connection: Connection, now: int) -> None:
-        if now - self._purged < PURGED_SECONDS:
-            return
-        self._purged = now
-        over = (sessions.c.ends <= now) | (sessions.c.used + sessions.c.idle_seconds <= now)
-        connection.execute(sessions.delete().where(over))
-
-    @contextlib.contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        with speaking_of(self._engine), self._engine.begin() as connection:
-            yield connection
-
-
-def open_sessions(url: URL) -> Engine:
-    """Prepare connections to where sessions are kept. None is made yet.
-
-    Args:
-        url: Of a SQLite file, which is made if need be, or of PostgreSQL.
-    """
-    if url.get_backend_name() != "sqlite":
-        arguments = {"prepare_threshold": None}  # nothing that a pooler such as PgBouncer would lose
-        engine = create_engine(url, pool_pre_ping=True, pool_size=CONNECTIONS, connect_args=arguments)
-        return engine.execution_options(schema_translate_map={None: SCHEMA})
-    engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS}, pool_size=CONNECTIONS)
-
-    @event.listens_for(engine, "do_connect")
-    def create(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
-        """Make the file before SQLite does, which would let everybody read it."""
-        file = Path(arguments[0])
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-
-    @event.listens_for(engine, "connect")
-    def settle(connection: sqlite3.Connection, _record: object) -> None:
-        for setting in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
-            connection.execute(f"PRAGMA {setting}")
-
-    return engine
+        if now - self._purged >= PURGED_SECONDS:
+            self._purged = now
+            connection.execute(sessions.delete().where(sessions.c.over <= now))
 
 
 def _prepare(engine: Engine) -> None:
     """Make the table, if it is not there; on PostgreSQL in the schema that Keywatch's other tables are in."""
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql" and not inspect(connection).has_schema(SCHEMA):
-            connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+            if not inspect(connection).has_schema(SCHEMA):
+                connection.execute(CreateSchema(SCHEMA))
         metadata.create_all(connection)
 
 
+def _row(connection: Connection, session_id: str, now: int) -> Any:  # noqa: ANN401 - SQLAlchemy's
+    mine = sessions.c.id_sha256 == _name(session_id)
+    return connection.execute(select(sessions).where(mine, sessions.c.over > now)).first()
+
+
+def _times(row: Any, now: int) -> Mapping[str, int]:  # noqa: ANN401 - SQLAlchemy's
+    """Say when a session that is used now was used, and is over."""
+    return {"used": now, "over": min(row.ends, now + row.idle_seconds)}
+
+
+def _touch(connection: Connection, row: Any, now: int) -> None:  # noqa: ANN401 - SQLAlchemy's
+    mine = (sessions.c.id_sha256 == row.id_sha256) & (sessions.c.used < now)
+    connection.execute(sessions.update().where(mine).values(_times(row, now)))
+
+
+def _insert(connection: Connection, session: Session, now: int, *, idle: int, ends: int) -> str:
+    session_id = secrets.token_urlsafe(ID_BYTES)
+    row = {
+        "id_sha256": _name(session_id),
+        "version": 0,
+        "used": now,
+        "idle_seconds": idle,
+        "ends": ends,
+        "over": min(ends, now + idle),
+        "sealed": _sealed(session_id, session),
+    }
+    connection.execute(sessions.insert(), row)
+    return session_id
+
+
 def _name(session_id: str) -> str:
-    return hashlib.sha256(session_id.encode()).hexdigest()
+    return hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _key(session_id: str) -> bytes:

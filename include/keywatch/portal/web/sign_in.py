@@ -28,7 +28,7 @@ from keywatch.errors import (
     SignInError,
     TokenRefusedError,
 )
-from keywatch.portal.provider.model import Authority, Identity, Journey, Provider
+from keywatch.portal.provider.model import READ, WRITE, Authority, Identity, Journey, Provider
 from keywatch.portal.tokens.rules import Claims
 from keywatch.portal.tokens.signing_keys import SigningKeys
 from keywatch.portal.tokens.validate import validate
@@ -42,9 +42,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-READ: Final = "Accounts.Read"
-WRITE: Final = "Accounts.Write"
-
 CALLBACK: Final = "/getAToken"
 STEP_UP_CALLBACK: Final = "/getATokenMFA"
 
@@ -55,6 +52,9 @@ EARLY_SECONDS: Final = 60
 """A token is renewed so long before it is over."""
 
 LONGEST_LIFE: Final = 86_400
+ENDED: Final = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
+"""How a provider says that a person has to sign in again (RFC 6749, section 5.2; OpenID Connect Core, 3.1.2.6)."""
+
 CODE: Final = re.compile(r"(AADB2C|AADSTS)[0-9]{1,10}")
 ERROR: Final = re.compile(r"[a-z_]{1,60}")
 """An error code of OAuth."""
@@ -135,6 +135,7 @@ class SignIn:
         """
         authority = self._authority(journey)
         extra = dict(self._provider.step_up_request(challenge or {})) if journey is Journey.STEP_UP else {}
+        claims = extra.pop("claims", None)
         callback = STEP_UP_CALLBACK if journey is Journey.STEP_UP else CALLBACK
 
         def ask(version: str, credential: MsalCredential) -> dict[str, Any]:
@@ -145,7 +146,7 @@ class SignIn:
                     redirect_uri=self._web_url + callback,
                     state=secrets.token_urlsafe(32),
                     prompt="login" if journey is Journey.STEP_UP else None,
-                    claims_challenge=extra.pop("claims", None),
+                    claims_challenge=claims,
                 )
             )
 
@@ -185,17 +186,28 @@ class SignIn:
             )
         return Arrival(self._provider.identity(claims), claims, tokens)
 
+    def lasts(self, tokens: Tokens) -> bool:
+        """Tell whether an access token serves for this request."""
+        return tokens.expires - self._clock() > EARLY_SECONDS
+
     def renewed(self, tokens: Tokens) -> Tokens:
-        """Return tokens that last: these, or new ones.
+        """Return new tokens.
 
         Raises:
             SignInError: There are none any more: the person has to sign in again.
+            ServiceUnavailableError: The provider does not say that, and gives none.
             KeywatchError: Provider or vault cannot be asked.
         """
-        if tokens.expires - self._clock() > EARLY_SECONDS:
-            return tokens
         if tokens.refresh_token is None:
             raise SignInError("Your sign-in is over. Sign in again.")
+        try:
+            return self._renewed(tokens)
+        except SignInError as error:
+            if error.error is None or error.error in ENDED:
+                raise
+            raise ServiceUnavailableError(f"No new token can be had: {error}") from error
+
+    def _renewed(self, tokens: Tokens) -> Tokens:
         authority = self._authority(Journey.SIGN_IN)
 
         def ask(version: str, credential: MsalCredential) -> dict[str, Any]:
@@ -296,7 +308,8 @@ class SignIn:
         try:
             claims = validate(str(token or ""), self._provider.id_token(flow.journey), self._keys, now)
         except AccessTokenError as error:
-            raise SignInError(f"The ID token is not accepted: {error}") from error
+            log.warning("An ID token is not accepted: %s", error)
+            raise SignInError("The provider's ID token is not accepted. Show this to who looks after it.") from error
         expected = hashlib.sha256(str(flow.msal.get("nonce")).encode("ascii")).hexdigest()  # as MSAL sends it
         if not secrets.compare_digest(str(claims.get("nonce")).encode(), expected.encode()):
             raise SignInError("The ID token is of another sign-in. Start again.")
@@ -346,9 +359,10 @@ class SignIn:
 
 def _refusal(answer: Mapping[str, str]) -> SignInError:
     """Say what the provider refuses, by its code: its words may be anybody's who has made the link."""
-    error = answer.get("error", "")
-    code = _code_in(answer) or (error if ERROR.fullmatch(error) else "unknown")
-    return SignInError(f"The provider answers {code}.", code)
+    said = answer.get("error", "")
+    error = said if ERROR.fullmatch(said) else "unknown"
+    code = _code_in(answer) or error
+    return SignInError(f"The provider answers {code}. Try again, and show it to who looks after it.", code, error)
 
 
 def _code_in(answer: Mapping[str, Any]) -> str | None:

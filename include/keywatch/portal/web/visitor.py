@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from keywatch.errors import KeywatchError, SignInError
 from keywatch.portal.web.portal import Portal
-from keywatch.portal.web.session import Person, Session
+from keywatch.portal.web.session import Person, Session, Tokens
 
 COOKIE: Final = "__Host-keywatch"
 """A name that browsers take from this host alone, over TLS, and for all paths (RFC 6265bis, section 4.1.3)."""
@@ -74,15 +74,31 @@ class Visitor:
             SignedOutError: There is none any more.
             KeywatchError: The provider cannot be asked.
         """
-        person = self.person
+        tokens, session_id = self.person.tokens, self.session_id
+        if session_id is None or self.portal.sign_in.lasts(tokens):
+            return tokens.access_token
+        return self.portal.renewing.do(session_id, lambda: self._renewed(session_id)).access_token
+
+    def _renewed(self, session_id: str) -> Tokens:
+        """Renew the tokens that the session has by now, and keep the new ones.
+
+        Raises:
+            SignedOutError: There are none any more.
+            KeywatchError: The provider cannot be asked.
+        """
+        held = _tokens(self.portal.sessions.find(session_id))
+        if self.portal.sign_in.lasts(held):
+            return held
         try:
-            tokens = self.portal.sign_in.renewed(person.tokens)
+            new = self.portal.sign_in.renewed(held)
         except SignInError as error:
+            newer = _tokens(self.portal.sessions.find(session_id))
+            if newer != held:  # another process was first, and the provider takes a refresh token once
+                return newer
             self.end()
             raise SignedOutError("The sign-in is over.") from error
-        if tokens is not person.tokens:
-            self.change(lambda session: with_person(session, msgspec.structs.replace(person, tokens=tokens)))
-        return tokens.access_token
+        self.change(lambda session: with_tokens(session, new))
+        return new
 
     def end(self) -> None:
         """End the session.
@@ -94,9 +110,20 @@ class Visitor:
             self.portal.sessions.remove(self.session_id)
 
 
-def with_person(session: Session, person: Person) -> Session:
-    """Put a person into a session."""
-    return msgspec.structs.replace(session, person=person)
+def with_tokens(session: Session, tokens: Tokens) -> Session:
+    """Give the person of a session other tokens."""
+    person = session.person
+    return (
+        session
+        if person is None
+        else msgspec.structs.replace(session, person=msgspec.structs.replace(person, tokens=tokens))
+    )
+
+
+def _tokens(session: Session | None) -> Tokens:
+    if session is None or session.person is None:
+        raise SignedOutError("The session is over.")
+    return session.person.tokens
 
 
 def visitor(request: Request) -> Visitor:

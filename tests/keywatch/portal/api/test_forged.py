@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from keywatch.portal.api.access import READ, WRITE
+from keywatch.portal.provider.model import READ, WRITE
 from tests.keywatch.portal.api.forged import FORGED, Forged
 from tests.keywatch.portal.api.world import SECRET, TENANT, WEB, World, challenge, own_lines, untouched
 

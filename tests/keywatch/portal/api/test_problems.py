@@ -31,6 +31,10 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
+    def check(self) -> None:
+        """Fail."""
+        raise self._error
+
     def find(self, subject: Subject) -> Account:
         """Fail."""
         del subject

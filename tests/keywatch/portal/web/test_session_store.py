@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import pytest
-from sqlalchemy import text
 
 from keywatch.errors import StoreUnavailableError
 from keywatch.portal.provider.model import Journey, Subject
@@ -22,7 +23,6 @@ from keywatch.portal.web.session_store import (
     PURGED_SECONDS,
     Lifetimes,
     SessionStore,
-    open_sessions,
 )
 from keywatch.report.engine import sqlite_url
 
@@ -59,20 +59,17 @@ class Kept:
 
     def rows(self) -> int:
         """Count what lies in the file."""
-        engine = open_sessions(sqlite_url(self.file))
-        with engine.connect() as connection:
-            found = connection.scalar(text("SELECT count(*) FROM portal_session_1"))
-        engine.dispose()
-        return int(found or 0)
+        with closing(sqlite3.connect(self.file)) as connection:
+            return int(connection.execute("SELECT count(*) FROM portal_session_1").fetchone()[0])
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Kept]:
     """Give an empty store in a file."""
     file, clock = tmp_path / "folder" / "sessions.db", Clock()
-    engine = open_sessions(sqlite_url(file))
-    yield Kept(SessionStore(engine, LIFETIMES, clock), clock, file)
-    engine.dispose()
+    store = SessionStore(sqlite_url(file), LIFETIMES, clock)
+    yield Kept(store, clock, file)
+    store.close()
 
 
 def flow(state: str) -> Flow:
@@ -161,6 +158,23 @@ def test_replacement_leaves_the_old_id_worthless(kept: Kept) -> None:
     assert kept.store.find(new) is None
 
 
+def test_another_id_is_no_other_time(kept: Kept) -> None:
+    """A session that gets another id keeps what is in it, and ends when it would have."""
+    session, began = signed_in(), kept.clock.now
+    first = kept.store.add(session)
+    kept.clock.now += LIFETIMES.idle - 1
+    second = kept.store.renew(first)
+    assert second
+    assert kept.store.find(first) is None
+    assert kept.store.find(second) == session
+    while kept.clock.now < began + LIFETIMES.absolute - LIFETIMES.idle:
+        kept.clock.now += LIFETIMES.idle - 1
+        assert kept.store.find(second) is not None
+    kept.clock.now = began + LIFETIMES.absolute
+    assert kept.store.find(second) is None
+    assert kept.store.renew(second) is None
+
+
 def test_tabs_do_not_overwrite_one_another(kept: Kept) -> None:
     """However many requests change a session at the same time, no change is lost."""
     session_id = kept.store.add(Session.new())
@@ -185,10 +199,8 @@ def test_tabs_do_not_overwrite_one_another(kept: Kept) -> None:
 def test_what_another_version_has_sealed_is_no_session(kept: Kept) -> None:
     """A row that cannot be opened means that somebody signs in again, and no error."""
     session_id = kept.store.add(signed_in())
-    engine = open_sessions(sqlite_url(kept.file))
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE portal_session_1 SET sealed = zeroblob(200)"))
-    engine.dispose()
+    with closing(sqlite3.connect(kept.file)) as connection, connection:
+        connection.execute("UPDATE portal_session_1 SET sealed = zeroblob(200)")
     assert kept.store.find(session_id) is None
 
 
@@ -196,4 +208,4 @@ def test_store_out_of_reach_says_so(tmp_path: Path) -> None:
     """A file that cannot be written is named with what to do."""
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreUnavailableError, match="See that it is reachable"):
-        SessionStore(open_sessions(sqlite_url(tmp_path / "file" / "sessions.db")), LIFETIMES, Clock())
+        SessionStore(sqlite_url(tmp_path / "file" / "sessions.db"), LIFETIMES, Clock())
