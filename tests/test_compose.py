@@ -70,10 +70,8 @@ def test_profile_adds_the_portal(services: Services, portal: Services) -> None:
     assert {name: service["command"][:4] for name, service in added.items()} == {
         f"portal-{app}": ["python", "-m", "keywatch.portal", app] for app in ("web", "api")
     }
-    assert {name: service["ports"] for name, service in added.items()} == {
-        "portal-web": ["127.0.0.1:8090:8090"],
-        "portal-api": ["127.0.0.1:8091:8091"],
-    }
+    assert added["portal-web"]["ports"] == ["127.0.0.1:8090:8090", "127.0.0.1:8091:8091"]
+    assert added["portal-api"]["network_mode"] == "service:portal-web"
     assert all("healthcheck" in service and service["read_only"] for service in added.values())
     assert all(name.startswith("KEYWATCH_PORTAL_") for service in added.values() for name in service["environment"])
     assert "KEYWATCH_PORTAL_SESSIONS" not in added["portal-api"]["environment"]

@@ -6,13 +6,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 
 from keywatch.portal.tokens.signing_keys import PAUSE_SECONDS
 from localcloud.identity_model import EXTERNAL, OPENID, PORTAL_CERTIFICATE
-from localcloud.portal import WEB_URL, running_portal, write_config
+from localcloud.portal import WEB_URL
 from tests.portal.browsing import Browser
-from tests.portal.owning import PAYMENTS, PLATFORM, owned_by, write_report
+from tests.portal.owning import PAYMENTS
 from tests.portal.visiting import Visiting
 
 ACCOUNT = f"{WEB_URL}/account"
@@ -70,25 +69,3 @@ def test_new_certificate_takes_over(visiting: Visiting, browser: Browser) -> Non
     again = Browser(visiting.cloud)
     visiting.sign_in(again, visiting.person(PAYMENTS), "/sign-in?then=claims")
     assert again.page.place == "/claims"
-
-
-def test_change_and_session_survive_a_restart(visiting: Visiting, browser: Browser) -> None:
-    """After both processes have been started anew, whoever was signed in still is, and sees their change."""
-    person = visiting.person(PLATFORM)
-    folder = visiting.portal.folder / "restarted"
-    folder.mkdir()
-    write_report(folder / "report.db")
-    config = write_config(visiting.cloud, visiting.provider, folder, store=folder / "report.db")
-    with running_portal(visiting.cloud, config, folder) as portal:
-        first = Visiting(visiting.cloud, portal, visiting.provider, folder / "report.db")
-        first.bind(browser, person)
-        browser.open("/beneficiary")
-        browser.press("Confirm and change", beneficiary="Of before")
-        first.step_up(browser, person)
-        assert "Of before" in browser.page.text
-    with running_portal(visiting.cloud, config, folder):
-        assert browser.open("/account").status == 200
-        assert "Of before" in browser.page.text
-        assert all(user in browser.page.text for user in owned_by(PLATFORM))
-    with pytest.raises(requests.RequestException):
-        browser.open("/account")

@@ -18,6 +18,9 @@ LARGEST_HEADERS: Final = 32 * 1024
 """Bytes of a request's head."""
 
 GRACE_SECONDS: Final = 10
+MOST_CONNECTIONS: Final = 1_000
+"""Beyond these, requests are answered by 503."""
+
 KEPT_OPEN_SECONDS: Final = 75
 """Longer than reverse proxies keep a connection in their pool, so that it is not closed under a request."""
 
@@ -42,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.config is None:
         parser.error(f"name the configuration with --config, or in {CONFIG}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for noisy in ("alembic", "azure", "msal", "urllib3"):
+    for noisy in ("alembic", "azure", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("msal").setLevel(logging.CRITICAL)  # it writes down whole answers that it cannot read
     try:
         _serve(options.app, options.config, options.host, options.port or PORTS[options.app])
     except KeywatchError as error:
@@ -68,6 +72,7 @@ def _serve(app: str, config: Path, host: str, port: int) -> None:
         h11_max_incomplete_event_size=LARGEST_HEADERS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=KEPT_OPEN_SECONDS,
+        limit_concurrency=MOST_CONNECTIONS,
         log_config=None,
         http="h11",
     )

@@ -77,10 +77,7 @@ class AccountStore:
         """
         with self._transactions.begin() as connection:
             if connection is None:
-                raise StoreUnavailableError(
-                    "There is no report store yet where the portal's configuration says. See that store is right, and "
-                    "invite somebody, or let access_key_report run: either makes it."
-                )
+                raise _no_store()
             connection.execute(select(portal_accounts.c.account_id).limit(1)).first()
 
     def find(self, subject: Subject) -> Account:
@@ -90,8 +87,10 @@ class AccountStore:
             NoAccountError: None is.
         """
         with self._transactions.begin() as connection:
+            if connection is None:
+                raise _no_store()
             of_subject = select(portal_accounts).where(*_of(subject))
-            row = connection.execute(of_subject).first() if connection and is_usable(subject) else None
+            row = connection.execute(of_subject).first() if is_usable(subject) else None
         if row is None:
             raise _no_account()
         return account_of(row)
@@ -267,6 +266,13 @@ def _of(subject: Subject) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def _expect(version: Any, expected: int | None) -> None:  # noqa: ANN401 - a column's value
     if expected is not None and version != expected:
         raise AccountChangedError("The account has been changed since it was read. Read it again, and then change it.")
+
+
+def _no_store() -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "There is no report store yet where the portal's configuration says. See that store is right, and invite "
+        "somebody, or let access_key_report run: either makes it."
+    )
 
 
 def _no_account() -> NoAccountError:

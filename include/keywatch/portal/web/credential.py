@@ -105,17 +105,20 @@ class Secret:
         Raises:
             KeywatchError: As in `ClientCredential`.
         """
-        version, value = self._known or self._read()
+        version, value = self._known or self._read(None)
         try:
             return attempt(version, value)
         except TokenRefusedError:
-            newest, value = self._read()
+            newest, value = self._read(version)
             if newest == version:
                 raise
             return attempt(newest, value)
 
-    def _read(self) -> tuple[str, str]:
+    def _read(self, refused: str | None) -> tuple[str, str]:
+        """Read the newest version, unless somebody else has while this one waited."""
         with self._lock:
+            if self._known and self._known[0] != refused:
+                return self._known
             secret = self._vault.secret(self._name)
             if not secret.value:
                 raise CertificateUnavailableError(

@@ -106,7 +106,7 @@ def arrive(request: Request, current: Current) -> Response:
         raise SignInError("The provider's answer names something twice. Start again.")
     flow = _take(current, answer.get("state", ""))
     if flow is None:
-        return _unknown(current)
+        return _unknown(current, request.url.path)
     if (flow.journey is Journey.STEP_UP) != (request.url.path == STEP_UP_CALLBACK):
         raise SignInError("The provider's answer has come to the wrong address. Start again.")
     try:
@@ -158,9 +158,9 @@ def _take(current: Visitor, state: str) -> Flow | None:
     return taken[0] if taken else None
 
 
-def _unknown(current: Visitor) -> Response:
+def _unknown(current: Visitor, path: str) -> Response:
     """Answer a journey that is over, or that another browser has begun."""
-    if current.session is not None and current.session.person is not None:
+    if path == CALLBACK and current.session is not None and current.session.person is not None:
         current.change(lambda session: msgspec.structs.replace(session, notice="signed_in_already"))
         return go("/")
     raise SignInError("This sign-in is over already, or was begun in another browser. Start again.")
@@ -257,4 +257,5 @@ def _person(arrival: Arrival) -> Person:
         email_verified=identity.email_verified,
         claims={name: value for name, value in arrival.claims.items() if name not in UNSHOWN},
         tokens=arrival.tokens,
+        since=arrival.at,
     )

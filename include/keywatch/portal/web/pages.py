@@ -19,6 +19,7 @@ from keywatch.portal.web.visitor import Checked, Current, remember
 router = APIRouter()
 
 LONGEST_CODE: Final = 200
+LARGEST_VERSION: Final = 2**31 - 1
 LONGEST_CURSOR: Final = 1_024
 
 
@@ -67,7 +68,7 @@ def beneficiary(current: Current) -> Response:
 @router.post("/beneficiary")
 def change_beneficiary(
     current: Checked,
-    version: Annotated[int, Form(ge=0)],
+    version: Annotated[int, Form(ge=0, le=LARGEST_VERSION)],
     beneficiary: Annotated[str, Form(max_length=10_000)] = "",
 ) -> Response:
     """Take the form, and have the change confirmed by a second factor before it is submitted."""
@@ -110,6 +111,8 @@ def accept(current: Checked) -> Response:
     person, code = current.person, current.session.invitation if current.session else None
     if not code:
         return go("/invitation")
+    if not current.portal.sign_in.is_fresh(person.since):
+        return begin(current, Journey.SIGN_IN, "/invitation")
     current.change(lambda session: msgspec.structs.replace(session, invitation=None))
     identity = Identity(person.subject, person.name, person.email, email_verified=person.email_verified)
     try:

@@ -57,7 +57,9 @@ FORGED: Final = Problem(
     "Nothing was changed. Open the page again, and send it from there.",
 )
 UNAVAILABLE: Final = Problem(
-    HTTPStatus.SERVICE_UNAVAILABLE, "This does not work at the moment", "Nothing was changed. Try again in a minute."
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "This does not work at the moment",
+    "Try again in a minute. If you were changing something, look at your account first: it may have been done.",
 )
 BROKEN: Final = Problem(
     HTTPStatus.INTERNAL_SERVER_ERROR, "The portal is not set up as it should be", "It has been written down."

@@ -75,6 +75,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         email_verified: Whether the provider says that the address is theirs.
         claims: Of the ID token, for page "My claims".
         tokens: Of the sign-in.
+        since: When the provider has said all this, in seconds since 1970.
     """
 
     subject: Subject
@@ -83,6 +84,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     email_verified: bool
     claims: dict[str, Any]
     tokens: Tokens
+    since: float = 0.0
 
     @property
     def shown_as(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import re
 import secrets
@@ -19,7 +20,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msal
-import requests
+from msal.exceptions import MsalError
 
 from keywatch.errors import (
     AccessTokenError,
@@ -31,11 +32,11 @@ from keywatch.errors import (
 from keywatch.portal.provider.model import READ, WRITE, Authority, Identity, Journey, Provider
 from keywatch.portal.tokens.rules import Claims
 from keywatch.portal.tokens.signing_keys import SigningKeys
-from keywatch.portal.tokens.validate import validate
+from keywatch.portal.tokens.validate import as_moment, validate
 from keywatch.portal.web.credential import ClientCredential, MsalCredential
+from keywatch.portal.web.provider_http import ProviderHttp
 from keywatch.portal.web.session import Flow, Tokens
 from keywatch.transport import Transport
-from keywatch.transport.http import network_error, requests_session
 from keywatch.transport.wire_logs import keep_wire_logs_quiet
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,12 @@ STEP_UP_CALLBACK: Final = "/getATokenMFA"
 
 STARTED_SECONDS: Final = 900
 """How long a journey may take."""
+
+FRESH_SECONDS: Final = 300
+"""How long what the provider says of somebody serves to bind an account: it may delete them, or change the address."""
+
+LEEWAY_SECONDS: Final = 30
+"""How far behind ours the provider's clock may be when it says when somebody has signed in for a step-up."""
 
 EARLY_SECONDS: Final = 60
 """A token is renewed so long before it is over."""
@@ -75,11 +82,13 @@ class Arrival:
         identity: Who has signed in.
         claims: Of the ID token, validated.
         tokens: For the API; None if the journey was not for it.
+        at: When, in seconds since 1970.
     """
 
     identity: Identity
     claims: Claims = field(repr=False)
     tokens: Tokens | None = field(repr=False)
+    at: float
 
 
 class SignIn:
@@ -111,7 +120,7 @@ class SignIn:
         self._provider = provider
         self._credential = credential
         self._keys = keys
-        self._http = requests_session(transport, provider.hosts)
+        self._http = ProviderHttp(transport, provider.hosts)
         self._web_url = web_url
         self._clock = clock
         self._lock = threading.Lock()
@@ -184,11 +193,15 @@ class SignIn:
                 f"{self._provider.name} has issued no access token for the API. Grant the web app the API's scopes "
                 f"{READ} and {WRITE}, with consent."
             )
-        return Arrival(self._provider.identity(claims), claims, tokens)
+        return Arrival(self._provider.identity(claims), claims, tokens, self._clock())
 
     def lasts(self, tokens: Tokens) -> bool:
         """Tell whether an access token serves for this request."""
         return tokens.expires - self._clock() > EARLY_SECONDS
+
+    def is_fresh(self, since: float) -> bool:
+        """Tell whether what the provider said at a moment is recent enough to bind an account by."""
+        return self._clock() - since <= FRESH_SECONDS
 
     def renewed(self, tokens: Tokens) -> Tokens:
         """Return new tokens.
@@ -313,6 +326,9 @@ class SignIn:
         expected = hashlib.sha256(str(flow.msal.get("nonce")).encode("ascii")).hexdigest()  # as MSAL sends it
         if not secrets.compare_digest(str(claims.get("nonce")).encode(), expected.encode()):
             raise SignInError("The ID token is of another sign-in. Start again.")
+        signed_in = as_moment(claims.get("auth_time"))
+        if flow.journey is Journey.STEP_UP and (signed_in is None or signed_in < flow.started - LEEWAY_SECONDS):
+            raise SignInError("The provider does not say that you have signed in just now, so nothing was changed.")
         return claims
 
     def _tokens(self, result: Mapping[str, Any], *, keep_refresh: bool) -> Tokens | None:
@@ -321,15 +337,13 @@ class SignIn:
             return None
         try:
             life = min(max(int(seconds or 0), 0), LONGEST_LIFE)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             life = 0
         kept = refresh if keep_refresh and isinstance(refresh, str) else None
         return Tokens(access_token=token, expires=self._clock() + life, refresh_token=kept)
 
     def _end_session_endpoint(self) -> str:
-        answer = self._http.get(self._provider.metadata_url)
-        answer.raise_for_status()
-        found = answer.json().get("end_session_endpoint")
+        found = json.loads(self._http.get(self._provider.metadata_url).text).get("end_session_endpoint")
         if not isinstance(found, str) or f"https://{urlsplit(found).netloc}" not in self._provider.origins:
             raise RequestRefusedError(f"{self._provider.name} names no place on its host to sign out at.")
         return found
@@ -344,13 +358,9 @@ class SignIn:
         host = urlsplit(self._provider.metadata_url).netloc
         try:
             yield
-        except requests.HTTPError:
-            raise ServiceUnavailableError(f"{host} failed. Try again.") from None
-        except requests.RequestException as error:
-            raise network_error(error, host) from None
-        except RuntimeError:
+        except RuntimeError:  # as MSAL has it of a nonce
             raise SignInError("The ID token is of another sign-in. Start again.") from None
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, MsalError, TypeError, ValueError) as error:
             raise ServiceUnavailableError(
                 f"{host} answered with something that {self._provider.name} does not say ({type(error).__name__}). "
                 "Check the portal's provider and transport."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final, cast
 from urllib.parse import urlsplit
 
@@ -41,7 +41,7 @@ class Visitor:
     """
 
     portal: Portal
-    session_id: str | None
+    session_id: str | None = field(repr=False)
     session: Session | None
 
     @property

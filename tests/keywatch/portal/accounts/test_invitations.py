@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from keywatch.errors import BadQueryError, InvitationError, NoAccountError
+from keywatch.errors import BadQueryError, InvitationError, NoAccountError, StoreUnavailableError
 from keywatch.portal.accounts.store import AccountStore
 from keywatch.portal.provider.model import Identity, Subject
 from keywatch.report.engine import open_engine, sqlite_url
@@ -270,14 +270,14 @@ def test_accounts_tell_until_when_somebody_is_invited(kept: Kept) -> None:
 
 
 def test_nobody_is_known_where_there_is_no_store(tmp_path: Path) -> None:
-    """A portal without a store lets nobody in, and makes no file."""
+    """A portal without a store lets nobody in, says what is missing, and makes no file."""
     store = AccountStore(sqlite_url(tmp_path / "nowhere.db"))
 
-    with pytest.raises(NoAccountError):
+    with pytest.raises(StoreUnavailableError, match="no report store yet"):
         store.find(subject())
     with pytest.raises(InvitationError, match="no such invitation"):
         store.accept("A" * 43, person())
-    with pytest.raises(NoAccountError):
+    with pytest.raises(StoreUnavailableError):
         store.set_beneficiary(subject(), "x", strength="")
     assert (store.accounts(), store.changes(), list(tmp_path.iterdir())) == ((), (), [])
 
