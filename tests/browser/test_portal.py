@@ -16,12 +16,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from localcloud import LocalCloud, Seed
 from localcloud.identity_model import B2C, OPENID, PROVIDERS
-from localcloud.portal import WEB_URL, running_portal, write_config
+from localcloud.portal import WEB_URL
 from tests.browser.axe import violations
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.portal_walk import Walk
-from tests.portal.owning import PAYMENTS, PLATFORM, owned_by, write_report
-from tests.portal.visiting import Visiting
+from tests.portal.owning import PAYMENTS, PLATFORM, owned_by
+from tests.portal.visiting import Visiting, portal_of
 
 Keep = Callable[[Page, str], None]
 Start = Callable[..., Walk]
@@ -43,10 +43,8 @@ def visiting(
 ) -> Iterator[Visiting]:
     """Run a portal that signs people in by one of the providers."""
     folder = tmp_path_factory.mktemp(request.param)
-    write_report(folder / "report.db")
-    config = write_config(portal_cloud, request.param, folder, store=folder / "report.db")
-    with running_portal(portal_cloud, config, folder) as portal:
-        yield Visiting(portal_cloud, portal, request.param, folder / "report.db")
+    with portal_of(portal_cloud, request.param, folder) as visiting:
+        yield visiting
 
 
 @pytest.fixture

@@ -10,10 +10,8 @@ import pytest
 
 from localcloud import LocalCloud, Seed
 from localcloud.identity_model import PROVIDERS
-from localcloud.portal import running_portal, write_config
 from tests.portal.browsing import Browser
-from tests.portal.owning import write_report
-from tests.portal.visiting import Visiting
+from tests.portal.visiting import Visiting, portal_of
 
 SMALL: Final = Seed(accounts=1, users=2)
 
@@ -39,10 +37,8 @@ def visiting(
     """Run a portal that signs people in by one of the providers."""
     portal_cloud.reset()
     folder = tmp_path_factory.mktemp(request.param)
-    write_report(folder / "report.db")
-    config = write_config(portal_cloud, request.param, folder, store=folder / "report.db")
-    with running_portal(portal_cloud, config, folder) as portal:
-        yield Visiting(portal_cloud, portal, request.param, folder / "report.db")
+    with portal_of(portal_cloud, request.param, folder) as visiting:
+        yield visiting
 
 
 @pytest.fixture

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from localcloud import LocalCloud
 from localcloud.identity_model import Person
-from localcloud.portal import WEB_URL, Portal
+from localcloud.portal import WEB_URL, Portal, running_portal, write_config
 from tests.portal.browsing import Browser, Page
+from tests.portal.owning import write_report
 
 LINK: Final = re.compile(rf"{re.escape(WEB_URL)}(/invitation\?code=[\w-]+)")
 VERIFY: Final = "Verify"
@@ -71,3 +74,12 @@ class Visiting:
         """Do what the provider wants before the beneficiary is changed."""
         self.give_password(browser, person)
         return self.give_code(browser)
+
+
+@contextlib.contextmanager
+def portal_of(cloud: LocalCloud, provider: str, folder: Path) -> Iterator[Visiting]:
+    """Run a portal that signs people in by one of the providers, on a report of its own."""
+    write_report(folder / "report.db")
+    config = write_config(cloud, provider, folder, store=folder / "report.db")
+    with running_portal(cloud, config, folder) as portal:
+        yield Visiting(cloud, portal, provider, folder / "report.db")
