@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -13,7 +15,8 @@ from keywatch.errors import AccountFileError
 from keywatch.portal.accounts.accounts_json import LARGEST, read_accounts, write_accounts
 from keywatch.portal.accounts.model import AccountEntry
 
-KIM = "kim.owner@keywatch.example"
+FIRST = "first.owner@keywatch.example"
+SETUP = Path(__file__).parents[4] / "docs/portal-setup.md"
 
 
 def read(value: object) -> list[AccountEntry]:
@@ -25,14 +28,14 @@ def test_entries_are_read() -> None:
     """A number of a policy is text from then on; what is not there is told from what is null."""
     entries = read(
         [
-            {"email": KIM, "policynumber": 1234567, "beneficiary": " Prüfstelle "},
+            {"email": FIRST, "policynumber": 1234567, "beneficiary": " Prüfstelle "},
             {"email": "search@keywatch.example", "policynumber": "007", "beneficiary": None},
             {"email": "Backup@keywatch.example"},
         ]
     )
 
     assert entries == [
-        AccountEntry(KIM, {"policynumber": "1234567", "beneficiary": "Prüfstelle"}),
+        AccountEntry(FIRST, {"policynumber": "1234567", "beneficiary": "Prüfstelle"}),
         AccountEntry("search@keywatch.example", {"policynumber": "007", "beneficiary": None}),
         AccountEntry("Backup@keywatch.example", {}),
     ]
@@ -52,28 +55,28 @@ def test_file_may_be_empty_and_have_a_byte_order_mark(data: bytes) -> None:
 
 
 UNUSABLE: dict[str, tuple[object, str]] = {
-    "no object": ([KIM], "entry 1: it is no object"),
-    "list of lists": ([[["email", KIM]]], "entry 1: it is no object"),
+    "no object": ([FIRST], "entry 1: it is no object"),
+    "list of lists": ([[["email", FIRST]]], "entry 1: it is no object"),
     "no e-mail": ([{"policynumber": "1"}], "entry 1: its email is missing"),
     "empty e-mail": ([{"email": ""}], "entry 1: its email is missing"),
     "e-mail of another type": ([{"email": 5}], "entry 1: its email is missing"),
     "no address": ([{"email": "kim"}], "entry 1: 'kim' is no e-mail address"),
     "address outside ASCII": ([{"email": "k\u0131m@b.example"}], "is no e-mail address"),
-    "unknown field": ([{"email": KIM, "admin": True}], "entry 1: it has 'admin', which no account has"),
-    "case of a field": ([{"email": KIM, "Beneficiary": "x"}], "it has 'Beneficiary'"),
-    "number as text of another kind": ([{"email": KIM, "policynumber": 1.5}], "its policynumber is of a wrong type"),
-    "policy number true": ([{"email": KIM, "policynumber": True}], "its policynumber is of a wrong type"),
-    "policy number as list": ([{"email": KIM, "policynumber": ["1"]}], "its policynumber is of a wrong type"),
-    "beneficiary as number": ([{"email": KIM, "beneficiary": 5}], "its beneficiary is of a wrong type"),
-    "beneficiary as object": ([{"email": KIM, "beneficiary": {}}], "its beneficiary is of a wrong type"),
-    "long beneficiary": ([{"email": KIM, "beneficiary": "b" * 257}], "The beneficiary has 257 characters. Shorten"),
-    "long policy number": ([{"email": KIM, "policynumber": 10**64}], "The policynumber has 65 characters"),
-    "line break": ([{"email": KIM, "beneficiary": "a\nb"}], "The beneficiary holds a control character"),
-    "half a character": ([{"email": KIM, "beneficiary": "\ud800"}], "The beneficiary holds a control character"),
-    "turned text": ([{"email": KIM, "beneficiary": "\u202egnp"}], "The beneficiary holds a control character"),
-    "same address": ([{"email": KIM}, {"email": KIM.upper()}], "entry 2: entry 1 has the same e-mail"),
-    "object": ({"email": KIM}, "is no list"),
-    "text": (KIM, "is no list"),
+    "unknown field": ([{"email": FIRST, "admin": True}], "entry 1: it has 'admin', which no account has"),
+    "case of a field": ([{"email": FIRST, "Beneficiary": "x"}], "it has 'Beneficiary'"),
+    "number as text of another kind": ([{"email": FIRST, "policynumber": 1.5}], "its policynumber is of a wrong type"),
+    "policy number true": ([{"email": FIRST, "policynumber": True}], "its policynumber is of a wrong type"),
+    "policy number as list": ([{"email": FIRST, "policynumber": ["1"]}], "its policynumber is of a wrong type"),
+    "beneficiary as number": ([{"email": FIRST, "beneficiary": 5}], "its beneficiary is of a wrong type"),
+    "beneficiary as object": ([{"email": FIRST, "beneficiary": {}}], "its beneficiary is of a wrong type"),
+    "long beneficiary": ([{"email": FIRST, "beneficiary": "b" * 257}], "The beneficiary has 257 characters. Shorten"),
+    "long policy number": ([{"email": FIRST, "policynumber": 10**64}], "The policynumber has 65 characters"),
+    "line break": ([{"email": FIRST, "beneficiary": "a\nb"}], "The beneficiary holds a control character"),
+    "half a character": ([{"email": FIRST, "beneficiary": "\ud800"}], "The beneficiary holds a control character"),
+    "turned text": ([{"email": FIRST, "beneficiary": "\u202egnp"}], "The beneficiary holds a control character"),
+    "same address": ([{"email": FIRST}, {"email": FIRST.upper()}], "entry 2: entry 1 has the same e-mail"),
+    "object": ({"email": FIRST}, "is no list"),
+    "text": (FIRST, "is no list"),
     "number": (5, "is no list"),
     "null": (None, "is no list"),
 }
@@ -113,7 +116,7 @@ def test_unusable_file_is_refused(data: bytes, said: str) -> None:
 def test_all_problems_are_named_up_to_a_number() -> None:
     """Who corrects a file sees several problems at once, and how many more there are."""
     with pytest.raises(AccountFileError) as caught:
-        read([{"email": KIM}, *[{}] * 30])
+        read([{"email": FIRST}, *[{}] * 30])
 
     lines = str(caught.value).splitlines()
     assert lines[0].endswith("nothing of it was taken. Correct it:")
@@ -140,3 +143,11 @@ def test_what_is_written_is_read(accounts: dict[str, tuple[Any, Any]], random: A
     assert sorted(read_accounts(written, "a"), key=lambda each: each.email) == sorted(
         entries, key=lambda each: each.email
     )
+
+
+def test_file_of_the_docs_is_read() -> None:
+    """The example that the portal's page shows is such a file."""
+    shown = re.findall(r"```json\n(.*?)```", SETUP.read_text(encoding="utf-8"), re.DOTALL)
+    assert [entry.email for text in shown for entry in read_accounts(text.encode(), "docs")] == [
+        "payments.owner@example.com"
+    ]
