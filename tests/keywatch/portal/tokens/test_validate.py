@@ -206,7 +206,7 @@ def test_key_of_another_is_refused(keys: SigningKeys) -> None:
         ({"scp": ["Accounts.Read"]}, set()),
         ({"scope": "Accounts.Read", "roles": ["Accounts.Read"]}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(value if isinstance(value, dict) else sorted(value)),
 )
 def test_scopes_are_of_one_claim(claims: dict[str, Any], scopes: set[str]) -> None:
     """Scopes are a text that divides them by single spaces, in the one claim that the rules name."""
