@@ -52,6 +52,8 @@ def read_key_material(data: bytes, passphrase: bytes | None, name: str, no_key: 
     """
     try:
         key, certificates = (_pem if PEM_MARK in data else _pkcs12)(data, passphrase)
+        for each in certificates:
+            each.public_key()  # is read when it is asked for: a damaged one shows here
     except (TypeError, UnsupportedAlgorithm, ValueError) as error:
         raise CertificateUnavailableError(
             f"{name} is no PEM and no PKCS#12 that its passphrase opens: {str(error).partition('. See ')[0]}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,18 @@ def test_whatever_is_altered_the_error_is_ours(position: int, noise: bytes) -> N
     except (CertificateUnavailableError, CertificateUnusableError):
         return
     assert found.certificate.public_key() == found.private_key.public_key()
+
+
+def test_certificate_with_a_key_of_an_unknown_kind_is_refused() -> None:
+    """A certificate that reads well, and names an algorithm of keys that nobody knows, is refused with our error."""
+    der = CERTIFICATE.public_bytes(Encoding.DER)
+    rsa, unknown = bytes.fromhex("2a864886f70d0101010500"), bytes.fromhex("2a864886f70d01017f0500")
+    assert der.count(rsa) == 1
+    damaged = base64.encodebytes(der.replace(rsa, unknown)).decode("ascii")
+    pem = f"-----BEGIN CERTIFICATE-----\n{damaged}-----END CERTIFICATE-----\n".encode()
+
+    with pytest.raises(CertificateUnavailableError, match="Correct the file"):
+        read_key_material(made.key_pem(KEY) + pem, None, "Test", "Nothing to do.")
 
 
 def test_certificate_says_what_protocols_want_of_it() -> None:
